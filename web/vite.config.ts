@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: Apache-2.0
+import { fileURLToPath } from 'node:url';
+import react from '@vitejs/plugin-react';
+import { defineConfig } from 'vitest/config';
+import { precompress } from './tools/precompress.ts';
+import { trimThemes } from './tools/trim-themes.ts';
+
+const api = process.env.SEKISHO_API ?? 'http://127.0.0.1:8444';
+
+export default defineConfig({
+  plugins: [react(), precompress()],
+  resolve: { alias: { '@': fileURLToPath(new URL('./src', import.meta.url)) } },
+  css: { postcss: { plugins: [trimThemes()] } },
+  build: {
+    target: 'es2022',
+    // Never inline: `default-src 'self'` refuses data: addresses.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    chunkSizeWarningLimit: 900,
+  },
+  server: { port: 5173, proxy: { '/api': { target: api, secure: false } } },
+  test: {
+    environment: 'happy-dom',
+    include: ['src/**/*.test.{ts,tsx}'],
+    server: { deps: { inline: [/@patternfly/] } },
+  },
+});
