@@ -43,10 +43,14 @@ bool slice_find(struct slice s, char c, size_t *ret_at);
 bool slice_u64(struct slice s, uint64_t *ret);
 bool slice_i64(struct slice s, int64_t *ret);
 bool slice_int(struct slice s, int min, int max, int *ret);
-bool slice_double(struct slice s, double *ret);
+bool slice_double(struct slice s, double *ret); /* as JSON writes numbers; finite; whatever the locale */
 bool slice_bool(struct slice s, bool *ret); /* true, false */
 
 bool slice_utf8(struct slice s); /* valid UTF-8 without NUL and other C0 controls but \t \n \r */
+/* Bytes (1-4) of the well-formed UTF-8 sequence at s.p[at], any character; 0 when there is none. */
+size_t slice_utf8_at(struct slice s, size_t at);
+/* The start of s of at most n bytes, not cut inside a UTF-8 sequence. */
+struct slice slice_utf8_head(struct slice s, size_t n);
 
 /* Hex and base64url without padding; false when the input is not of that form or the output does not hold it. */
 bool slice_unhex(struct slice s, uint8_t *out, size_t cap, size_t *ret_n);

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* call.h - the traveller: one request on its way through identity -> tenant -> quota -> handler and back. Made by edge/,
+ * owned by exactly one thread at a time; handed over with its arena. The edge frees it after the answer. */
+#ifndef SEKISHO_CALL_H
+#define SEKISHO_CALL_H
+
+#include "call/fault.h"
+#include "call/loop.h"
+#include "call/passes.h"
+#include "call/route.h"
+#include "common/crypto.h"
+#include "common/json.h"
+#include <stdatomic.h>
+
+#define CALL_ARENA_CEILING ((size_t)8 * 1024 * 1024)
+
+/* What the TLS layer knows of the client's certificate. Filled once per connection. */
+enum peer_verdict {
+    PEER_NONE,    /* no certificate */
+    PEER_PRESENT, /* a certificate came; identity/ decides (pin by hash) */
+    PEER_GARBLED  /* a certificate came that cannot be read or has no SAN of ours */
+};
+struct peer { /* lives with the connection; the identity fields are written by identity/ on the loop thread only */
+    enum peer_verdict verdict;
+    struct sha256 leaf_hash; /* SHA-256 of the leaf's DER */
+    char tenant[41];         /* from the SAN, not verified yet */
+    struct uuid device;
+    usec_t not_after;
+    bool resumed;
+    uint8_t *leaf_der; /* only until identity/ has pinned it; freed with the connection */
+    size_t leaf_der_n;
+    char address[46]; /* client's IP */
+    uint64_t connection_id;
+    void *pin;        /* identity/'s cached verdict for this connection */
+    uint64_t pin_generation;
+};
+
+/* Request header fields that are kept, lower-case names; others are not available beyond edge/. */
+#define CALL_HEADERS(X)                                                                                                \
+    X(authorization) X(cookie) X(content_type) X(content_encoding) X(accept_language) X(accept_encoding) X(origin)      \
+        X(user_agent) X(if_none_match) X(sec_fetch_site) X(host)
+
+struct call_headers {
+#define X(name) struct slice name;
+    CALL_HEADERS(X)
+#undef X
+};
+
+struct answer_header {
+    const char *name; /* lower case, static */
+    struct slice value;
+};
+
+struct answer {
+    int status; /* 0: not answered yet */
+    const char *content_type;
+    struct strbuf body; /* of the call's arena, ceiling 4 MiB */
+    struct answer_header headers[12];
+    size_t n_headers;
+};
+
+struct db; /* a worker's connections: store/db.h */
+struct tx;
+
+struct call {
+    struct arena *arena;
+    char trace_id[33]; /* hex; in logs, problem+json and the database's application_name */
+    struct loop *home; /* the thread that owns the connection */
+    enum listener listener;
+    struct peer *peer; /* valid while !gone, on the home thread only; identity copies what it needs */
+    char address[46];
+    struct slice method, path, query; /* path as sent, without query; query without '?' */
+    struct call_headers headers;
+    struct slice body; /* as sent, maybe gzip */
+    bool japanese;     /* language of texts: from Accept-Language, else Japanese */
+    usec_t received;
+    uint64_t deadline_ns; /* clock_mono_ns */
+
+    const struct route *route;
+    struct slice args[ROUTE_ARGS];
+    const struct principal *principal;
+    const struct tenant_scope *scope;
+    const struct permit *permit;
+
+    struct db *db; /* while on a worker */
+    struct tx *tx; /* WHERE_BLOCKING: open during the handler; committed by the worker afterwards */
+    /* Work to do after the commit has succeeded (wake-ups, live hints); in order; at most 8. */
+    struct call_after {
+        void (*fn)(void *arg);
+        void *arg;
+    } after[8];
+    size_t n_after;
+    struct audit_note { /* filled by handlers of routes with x-audit; written in the same transaction */
+        const char *object_type;
+        struct uuid object_id;
+        struct slice object_name;
+        struct slice detail_json;
+    } audit;
+
+    struct fault fault;
+    struct answer answer;
+
+    atomic_bool cancelled; /* the client has gone: workers skip it */
+    /* State of stages and of the edge; not for handlers. */
+    int stage;
+    void (*finish)(struct call *c); /* hand the answered call back: any thread */
+    void *edge;
+};
+
+void call_after_commit(struct call *c, void (*fn)(void *), void *arg);
+void answer_header(struct call *c, const char *name, struct slice value);
+/* Turns rc and c->fault into problem+json with status, Retry-After and RateLimit fields. */
+void answer_problem(struct call *c, enum rc rc);
+/* The home of a call after its last stage, from any thread; never touch c afterwards. */
+static inline void call_finish(struct call *c)
+{
+    c->finish(c);
+}
+
+/* ---- streams: an answer without end. Opened on the home thread by a WHERE_LOOP handler; writes and close from any
+ * thread; at most 64 KiB wait, beyond that the stream is closed (a slow reader). on_close runs once, on the home thread,
+ * when client, deadline or stream_close end it. Afterwards the handle is dead: the owner must have dropped it in on_close. */
+struct stream;
+struct stream *stream_open(struct call *c, const char *content_type, void (*on_close)(void *), void *arg);
+void stream_write(struct stream *s, struct slice bytes);
+void stream_close(struct stream *s);
+/* Serves a file that does not change (static console, module mirror) from memory or disk with back-pressure. */
+enum rc answer_file(struct call *c, const char *path, const char *content_type) MUST_CHECK;
+
+#endif

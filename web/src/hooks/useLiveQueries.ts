@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+// Turns change hints into re-reads: the first hint of a topic at once, further ones gathered for a moment.
+import { useQueryClient, type QueryClient } from '@tanstack/react-query';
+import { useEffect } from 'react';
+import { startLive, type Topic } from '@/services/live';
+
+/** First key elements of the queries that a topic touches, and how long further hints are gathered. */
+const TOUCHED: Record<Topic, { keys: readonly string[]; gatherMs: number }> = {
+  detections: { keys: ['detections', 'detection', 'overview', 'devices', 'device'], gatherMs: 600 },
+  tasks: { keys: ['tasks', 'task', 'executions', 'overview'], gatherMs: 800 },
+  devices: { keys: ['devices', 'device', 'groups', 'overview'], gatherMs: 3_000 },
+  quarantine: { keys: ['quarantine'], gatherMs: 1_500 },
+  enrolment: { keys: ['enrolment', 'groups'], gatherMs: 1_500 },
+};
+
+export function createHintHandler(refresh: (keys: readonly string[]) => void): {
+  hint: (topic: Topic) => void;
+  stop: () => void;
+} {
+  const timers = new Map<Topic, ReturnType<typeof setTimeout>>();
+  const again = new Set<Topic>();
+  const hint = (topic: Topic) => {
+    if (timers.has(topic)) {
+      again.add(topic);
+      return;
+    }
+    refresh(TOUCHED[topic].keys);
+    timers.set(
+      topic,
+      setTimeout(() => {
+        timers.delete(topic);
+        if (again.delete(topic)) hint(topic);
+      }, TOUCHED[topic].gatherMs),
+    );
+  };
+  const stop = () => {
+    for (const timer of timers.values()) clearTimeout(timer);
+    timers.clear();
+    again.clear();
+  };
+  return { hint, stop };
+}
+
+function refreshQueries(client: QueryClient, keys: readonly string[]): void {
+  const hidden = document.visibilityState === 'hidden';
+  void client.invalidateQueries(
+    {
+      predicate: ({ queryKey }) => keys.includes(String(queryKey[0])),
+      // In a hidden tab only note that the data is old; it is read again when somebody looks.
+      refetchType: hidden ? 'none' : 'active',
+    },
+    // A read that is under way may have begun before the change, so it is begun again.
+    { cancelRefetch: true },
+  );
+}
+
+export function useLiveQueries(): void {
+  const client = useQueryClient();
+  useEffect(() => {
+    const abort = new AbortController();
+    const handler = createHintHandler((keys) => refreshQueries(client, keys));
+    startLive(handler.hint, abort.signal);
+    return () => {
+      abort.abort();
+      handler.stop();
+    };
+  }, [client]);
+}
