@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* clock.h - time that tests can fix. Wall time is microseconds since 1970 UTC (int64_t usec); monotonic time is
  * nanoseconds since an arbitrary start. The environment variable SEKISHO_CLOCK_OFFSET (seconds, signed) shifts wall time,
- * for tests of skew. Thread-safe. */
+ * for tests of skew; it is read once. Thread-safe. */
 #ifndef SEKISHO_CLOCK_H
 #define SEKISHO_CLOCK_H
 
@@ -17,8 +17,8 @@ void clock_fix(usec_t at);          /* tests: wall time stands still; 0 lets it 
 void clock_shift(int64_t seconds);  /* tests: offset added to wall time */
 
 #define CLOCK_RFC3339_SIZE 32
-/* "2026-11-24T10:00:00.123456Z", fraction left out when zero. Returns out. */
+/* "2026-11-24T10:00:00.123456Z", fraction left out when zero; t is held to the years 1970-9999. Returns out. */
 char *clock_rfc3339(usec_t t, char out[CLOCK_RFC3339_SIZE]);
-bool clock_parse_rfc3339(struct slice s, usec_t *ret); /* any offset; years 1970-9999 */
+bool clock_parse_rfc3339(struct slice s, usec_t *ret); /* any offset; years 1970-9999; digits beyond usec are cut */
 
 #endif
