@@ -1,0 +1,117 @@
+-- Devices as the console sees them. device.status: 0 ok, 1 attention, 2 problem.
+
+-- name: device_page
+-- doc: One page of devices. $1 group (it and all below), $2 status, $3 os family, $4 problems only, $5 isolated, $6 search text,
+-- doc: $7 sort key and $8 id of the last row of the page before, $9 limit.
+-- variant sort: name = lower(d.name) : text, last_seen = coalesce(s.at, d.enrolled_at) : timestamptz, os_name = lower(d.os_name) : text, problems = d.problems : integer, unresolved = d.unresolved : integer, enrolled_at = d.enrolled_at : timestamptz
+-- variant direction: asc, desc
+-- variant page: first = true, next = ({sort}, d.id) {cmp} ($7::text::{sort_type}, $8::uuid)
+SELECT d.id, d.name, d.description, d.group_id, g.name, d.status, d.os_family, d.os_name, d.os_version, d.ip,
+       coalesce(s.at, d.enrolled_at), d.check_interval, d.problems, d.unresolved, d.isolated, d.protection,
+       d.agent_version, d.enrolled_at, ({sort})::text
+FROM {t}.device d
+JOIN {t}.device_group g ON g.id = d.group_id
+LEFT JOIN {t}.seen s ON s.device_id = d.id
+WHERE ($1::uuid IS NULL OR d.group_id IN (
+          WITH RECURSIVE below AS (
+              SELECT x.id FROM {t}.device_group x WHERE x.id = $1::uuid
+              UNION ALL
+              SELECT y.id FROM {t}.device_group y JOIN below b ON y.parent_id = b.id)
+          SELECT below.id FROM below))
+  AND ($2::smallint IS NULL OR d.status = $2)
+  AND ($3::text IS NULL OR d.os_family = $3)
+  AND ($4::boolean IS NOT TRUE OR d.problems > 0)
+  AND ($5::boolean IS NULL OR d.isolated = $5)
+  AND ($6::text IS NULL OR position(lower($6) IN lower(d.name)) > 0 OR position(lower($6) IN lower(d.description)) > 0
+       OR position($6 IN d.addresses) > 0 OR position($6 IN d.ip) > 0)
+  AND ($7::text IS NULL OR $8::uuid IS NOT NULL)
+  AND {page}
+ORDER BY {sort} {direction}, d.id {direction}
+LIMIT $9::integer;
+
+-- name: device_count
+-- doc: How many devices match the filters of device_page ($1 to $6).
+SELECT count(*)
+FROM {t}.device d
+WHERE ($1::uuid IS NULL OR d.group_id IN (
+          WITH RECURSIVE below AS (
+              SELECT x.id FROM {t}.device_group x WHERE x.id = $1::uuid
+              UNION ALL
+              SELECT y.id FROM {t}.device_group y JOIN below b ON y.parent_id = b.id)
+          SELECT below.id FROM below))
+  AND ($2::smallint IS NULL OR d.status = $2)
+  AND ($3::text IS NULL OR d.os_family = $3)
+  AND ($4::boolean IS NOT TRUE OR d.problems > 0)
+  AND ($5::boolean IS NULL OR d.isolated = $5)
+  AND ($6::text IS NULL OR position(lower($6) IN lower(d.name)) > 0 OR position(lower($6) IN lower(d.description)) > 0
+       OR position($6 IN d.addresses) > 0 OR position($6 IN d.ip) > 0);
+
+-- name: device_find
+-- doc: One device with the list's columns, then fqdn, lost_records, identity_question, addresses, and its newest certificate.
+SELECT d.id, d.name, d.description, d.group_id, g.name, d.status, d.os_family, d.os_name, d.os_version, d.ip,
+       coalesce(s.at, d.enrolled_at), d.check_interval, d.problems, d.unresolved, d.isolated, d.protection,
+       d.agent_version, d.enrolled_at, d.fqdn, d.lost_records, d.identity_question, d.addresses,
+       c.expires_at, c.revoked_at
+FROM {t}.device d
+JOIN {t}.device_group g ON g.id = d.group_id
+LEFT JOIN {t}.seen s ON s.device_id = d.id
+LEFT JOIN LATERAL (
+    SELECT x.expires_at, x.revoked_at FROM {t}.certificate x WHERE x.device_id = d.id ORDER BY x.issued_at DESC LIMIT 1) c ON true
+WHERE d.id = $1::uuid;
+
+-- name: device_facts
+-- doc: All facts of a device but its software, in order of kind and key.
+SELECT f.kind, f.key, f.value
+FROM {t}.fact f
+WHERE f.device_id = $1::uuid AND f.kind <> 'software'
+ORDER BY f.kind, f.key
+LIMIT 1000;
+
+-- name: device_software_page
+-- doc: Installed software by key. $2 search, $3 key of the last row before, $4 limit.
+SELECT f.key, f.value
+FROM {t}.fact f
+WHERE f.device_id = $1::uuid AND f.kind = 'software'
+  AND ($2::text IS NULL OR position(lower($2) IN lower(f.key)) > 0)
+  AND ($3::text IS NULL OR f.key > $3)
+ORDER BY f.key
+LIMIT $4::integer;
+
+-- name: device_software_count
+SELECT count(*)
+FROM {t}.fact f
+WHERE f.device_id = $1::uuid AND f.kind = 'software'
+  AND ($2::text IS NULL OR position(lower($2) IN lower(f.key)) > 0);
+
+-- name: device_update
+-- doc: NULL leaves a value. Gives no row when the device does not exist.
+UPDATE {t}.device d
+SET name = coalesce($2::text, d.name),
+    named_by_user = d.named_by_user OR $2::text IS NOT NULL,
+    description = coalesce($3::text, d.description),
+    group_id = coalesce($4::uuid, d.group_id)
+WHERE d.id = $1::uuid
+RETURNING d.name;
+
+-- name: device_remove
+DELETE FROM {t}.device d WHERE d.id = $1::uuid RETURNING d.name;
+
+-- name: device_revisions
+-- doc: Of many devices, for the wake-up sweep. $1 ids.
+SELECT d.id, d.revision FROM {t}.device d WHERE d.id = ANY ($1::uuid[]);
+
+-- name: device_counts
+-- doc: Figures of the overview. $1 now.
+SELECT count(*), count(*) FILTER (WHERE d.status = 0), count(*) FILTER (WHERE d.status = 1), count(*) FILTER (WHERE d.status = 2),
+       count(*) FILTER (WHERE coalesce(s.at, d.enrolled_at) < $1::timestamptz - 2 * d.check_interval * interval '1 second' - interval '1 minute')
+FROM {t}.device d
+LEFT JOIN {t}.seen s ON s.device_id = d.id;
+
+-- name: seen_flush
+-- doc: Last contacts of many devices; rows of devices that are gone are skipped, time never goes back.
+INSERT INTO {t}.seen (device_id, at, address)
+SELECT r.device_id, r.at, r.address
+FROM unnest($1::uuid[], $2::timestamptz[], $3::text[]) AS r (device_id, at, address)
+JOIN {t}.device d ON d.id = r.device_id
+ORDER BY r.device_id
+ON CONFLICT (device_id) DO UPDATE SET at = greatest(seen.at, excluded.at), address = excluded.address;
