@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* arena.c - pages of a bump allocator. The first page is part of the arena's own block, so a small call costs one malloc.
- * What is larger than a quarter page gets a block of its own. Under AddressSanitizer everything that was not handed out
- * is poisoned, and allocations stand apart by a gap, so that overruns inside an arena are found too. */
+/* arena.c - pages of a bump allocator. The first page is part of the arena's own block, so a small call costs one
+ * malloc. What is larger than a quarter page gets a block of its own. Under AddressSanitizer everything that was not
+ * handed out is poisoned, and allocations stand apart by a gap, so that overruns inside an arena are found too. */
 #include "common/arena.h"
 #include "common/must.h"
 #include <stdio.h>
@@ -25,9 +25,9 @@
 #define GAP            0
 #endif
 
-#define ALIGN          16
-#define FIRST_PAGE     (4096 - 256) /* with the arena itself and malloc's head below one memory page */
-#define GREATEST_PAGE  (64 * 1024)
+#define ALIGN         16
+#define FIRST_PAGE    (4096 - 256) /* with the arena itself and malloc's head below one memory page */
+#define GREATEST_PAGE (64 * 1024)
 
 /* A page, or a block for one large allocation; its bytes follow. */
 struct page {

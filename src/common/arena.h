@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* arena.h - memory of one call or job: bump allocation, freed in one go. Not thread-safe; an arena may move between
- * threads with its call. A ceiling bounds it: going past it sets a sticky mark that is looked at once, where the call is
- * answered (arena_over), so that the hundreds of call sites need no error branch. */
+ * threads with its call. A ceiling bounds it: going past it sets a sticky mark that is looked at once, where the call
+ * is answered (arena_over), so that the hundreds of call sites need no error branch. */
 #ifndef SEKISHO_ARENA_H
 #define SEKISHO_ARENA_H
 
@@ -16,9 +16,9 @@ struct arena *arena_new_wiping(size_t ceiling); /* contents are wiped when freed
 void arena_free(struct arena **a);              /* runs deferred releases in reverse order; NULL allowed */
 void arena_reset(struct arena *a);              /* as new, keeps the first page */
 
-/* Zeroed, aligned for any type. When the ceiling is passed: the arena becomes over, and the allocation is still valid (so
- * that no call site needs an error branch) up to the ceiling once more; beyond twice the ceiling the process aborts. So
- * whoever allocates by a length that came from outside checks that length first. */
+/* Zeroed, aligned for any type. When the ceiling is passed: the arena becomes over, and the allocation is still valid
+ * (so that no call site needs an error branch) up to the ceiling once more; beyond twice the ceiling the process
+ * aborts. So whoever allocates by a length that came from outside checks that length first. */
 void *arena_alloc(struct arena *a, size_t n);
 void *arena_alloc_array(struct arena *a, size_t size, size_t n); /* aborts when size * n overflows */
 /* Makes an allocation of old_n bytes larger, in place when it was the last one; else p stays valid but is left behind.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* clock.c - wall and monotonic time, and RFC 3339 without the C library's calendar: that one takes a lock and follows the
- * machine's time zone. */
+/* clock.c - wall and monotonic time, and RFC 3339 without the C library's calendar: that one takes a lock and follows
+ * the machine's time zone. */
 #include "common/clock.h"
 #include "common/must.h"
 #include <pthread.h>
@@ -58,7 +58,8 @@ void clock_shift(int64_t seconds)
     atomic_store(&shift_usec, seconds * USEC_PER_SEC);
 }
 
-/* Days since 1970-01-01 of a date of the Gregorian calendar; years are counted from March so that leap days come last. */
+/* Days since 1970-01-01 of a date of the Gregorian calendar; years are counted from March so that leap days come last.
+ */
 static int64_t days_of(int year, int month, int day)
 {
     int64_t y = year - (month <= 2);
@@ -203,7 +204,8 @@ bool clock_parse_rfc3339(struct slice s, usec_t *ret)
         !take_number(&s, 2, 0, 59, &minute) || !take_char(&s, ':', ':') || !take_number(&s, 2, 0, 60, &second) ||
         !take_fraction(&s, &fraction) || !take_offset(&s, &offset) || s.n)
         return false;
-    /* A leap second counts as the first second after it, as the kernel's clock does. 1969 is let in for offsets only. */
+    /* A leap second counts as the first second after it, as the kernel's clock does. 1969 is let in for offsets only.
+     */
     t = (days_of(year, month, day) * DAY + hour * 3600 + minute * 60 + second - offset) * USEC_PER_SEC + fraction;
     if (t < 0 || t > LAST)
         return false;

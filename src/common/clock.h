@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* clock.h - time that tests can fix. Wall time is microseconds since 1970 UTC (int64_t usec); monotonic time is
- * nanoseconds since an arbitrary start. The environment variable SEKISHO_CLOCK_OFFSET (seconds, signed) shifts wall time,
- * for tests of skew; it is read once. Thread-safe. */
+ * nanoseconds since an arbitrary start. The environment variable SEKISHO_CLOCK_OFFSET (seconds, signed) shifts wall
+ * time, for tests of skew; it is read once. Thread-safe. */
 #ifndef SEKISHO_CLOCK_H
 #define SEKISHO_CLOCK_H
 
@@ -13,8 +13,8 @@ typedef int64_t usec_t; /* wall clock, microseconds since the epoch; 0 = not kno
 
 usec_t clock_now(void);
 uint64_t clock_mono_ns(void);
-void clock_fix(usec_t at);          /* tests: wall time stands still; 0 lets it run again */
-void clock_shift(int64_t seconds);  /* tests: offset added to wall time */
+void clock_fix(usec_t at);         /* tests: wall time stands still; 0 lets it run again */
+void clock_shift(int64_t seconds); /* tests: offset added to wall time */
 
 #define CLOCK_RFC3339_SIZE 32
 /* "2026-11-24T10:00:00.123456Z", fraction left out when zero; t is held to the years 1970-9999. Returns out. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* counters.h - metrics, a table (counters.def): name, kind, help. Per-thread arrays summed at scrape, so counting costs an
- * add. A thread's share stays in the sums when the thread ends. Thread-safe. */
+/* counters.h - metrics, a table (counters.def): name, kind, help. Per-thread arrays summed at scrape, so counting costs
+ * an add. A thread's share stays in the sums when the thread ends. Thread-safe. */
 #ifndef SEKISHO_COUNTERS_H
 #define SEKISHO_COUNTERS_H
 

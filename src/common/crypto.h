@@ -23,23 +23,27 @@ void sha256_stream_add(struct sha256_stream *s, const void *p, size_t n);
 struct sha256 sha256_stream_end(struct sha256_stream **s); /* frees it */
 
 /* A ring of key-encryption keys read from a file: lines "<id> <64 hex digits>", the last one is used for new secrets,
- * all can open. Rotation: append a line, re-seal (keyring_stale tells which). The file must be mode 0600 or stricter. */
+ * all can open. An id has 1-32 of A-Z a-z 0-9 . _ - ; empty lines and lines that start with # are skipped. Rotation:
+ * append a line, re-seal (keyring_stale tells which). The file must be mode 0600 or stricter. A ring does not change
+ * once loaded, so any thread may use it; its owner frees it (wiped) when none does any more. */
 struct keyring;
-enum rc keyring_load(const char *path, struct keyring **ret) MUST_CHECK;
+enum rc keyring_load(const char *path, struct keyring **ret) MUST_CHECK; /* DENIED: mode or rights; INVALID: form */
 enum rc keyring_create(const char *path) MUST_CHECK; /* new file with one random key; RC_CONFLICT when it exists */
-enum rc keyring_rotate(const char *path, const char **ret_reason) MUST_CHECK; /* appends a random key, atomically */
+/* Appends a random key, atomically; the old lines stay as they are. On error a sentence for the operator. */
+enum rc keyring_rotate(const char *path, const char **ret_reason) MUST_CHECK;
 void keyring_free(struct keyring **k);
 
-/* Seals with a fresh data key (AES-256-GCM) wrapped by the ring's newest key; context is authenticated and must be given
- * again to open, so that a sealed value cannot be moved to another row. Output is bytes for a bytea column. */
+/* Seals with a fresh data key (AES-256-GCM) wrapped by the ring's newest key; context is authenticated and must be
+ * given again to open, so that a sealed value cannot be moved to another row. Output is bytes for a bytea column. */
 struct slice keyring_seal(struct arena *a, const struct keyring *k, struct slice context, struct slice plain);
 enum rc keyring_open(struct arena *a, const struct keyring *k, struct slice context, struct slice sealed,
-                     struct slice *ret_plain) MUST_CHECK; /* RC_INVALID: damaged, moved or of an unknown key */
-bool keyring_stale(const struct keyring *k, struct slice sealed);
+                     struct slice *ret_plain) MUST_CHECK;         /* RC_INVALID: damaged, moved or of an unknown key */
+bool keyring_stale(const struct keyring *k, struct slice sealed); /* sealed under another key than the newest */
 
 /* AES-256-GCM with a given 32-byte key, for files of the agent's quarantine: out = 12 nonce + cipher + 16 tag. */
 struct slice crypto_box_seal(struct arena *a, const uint8_t key[32], struct slice context, struct slice plain);
-enum rc crypto_box_open(struct arena *a, const uint8_t key[32], struct slice context, struct slice box, struct slice *ret) MUST_CHECK;
+enum rc crypto_box_open(struct arena *a, const uint8_t key[32], struct slice context, struct slice box,
+                        struct slice *ret) MUST_CHECK;
 
 /* Ed25519 over short messages (time tokens, module manifests). Keys are raw 32 bytes. */
 void crypto_ed25519_new(uint8_t ret_private[32], uint8_t ret_public[32]);

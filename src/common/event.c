@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* event.c - one log record = one line of JSON = one write(2), made on the stack: logging must work when memory is short,
- * and must not call what may log. A value that would make the line too long is cut, the line stays valid JSON. */
+/* event.c - one log record = one line of JSON = one write(2), made on the stack: logging must work when memory is
+ * short, and must not call what may log. A value that would make the line too long is cut, the line stays valid JSON.
+ */
 #include "common/event.h"
 #include <errno.h>
 #include <fcntl.h>

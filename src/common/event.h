@@ -11,7 +11,21 @@
 
 enum event_level { EVENT_DEBUG, EVENT_INFO, EVENT_WARN, EVENT_ERROR };
 
-enum event_area { AREA_EDGE, AREA_IDENTITY, AREA_TENANT, AREA_QUOTA, AREA_HANDLER, AREA_STORE, AREA_CACHE, AREA_WORKER, AREA_SERVER, AREA_AGENT, AREA_CTL, AREA_SIM, AREA_COUNT };
+enum event_area {
+    AREA_EDGE,
+    AREA_IDENTITY,
+    AREA_TENANT,
+    AREA_QUOTA,
+    AREA_HANDLER,
+    AREA_STORE,
+    AREA_CACHE,
+    AREA_WORKER,
+    AREA_SERVER,
+    AREA_AGENT,
+    AREA_CTL,
+    AREA_SIM,
+    AREA_COUNT
+};
 
 struct event_field {
     const char *key;
@@ -21,17 +35,18 @@ struct event_field {
     int64_t num;
 };
 
-#define EV_STR(k, v) ((struct event_field){.key = (k), .type = EVENT_STR, .str = (v)})
+#define EV_STR(k, v)   ((struct event_field){.key = (k), .type = EVENT_STR, .str = (v)})
 #define EV_SLICE(k, v) ((struct event_field){.key = (k), .type = EVENT_SLICE, .str = (v).p, .n = (v).n})
-#define EV_INT(k, v) ((struct event_field){.key = (k), .type = EVENT_INT, .num = (int64_t)(v)})
-#define EV_RC(v) EV_STR("rc", rc_name(v))
+#define EV_INT(k, v)   ((struct event_field){.key = (k), .type = EVENT_INT, .num = (int64_t)(v)})
+#define EV_RC(v)       EV_STR("rc", rc_name(v))
 
 /* The usual form: ev_warn(AREA_STORE, "connection lost", EV_STR("slice", s), EV_RC(rc)); at most 12 fields. */
-#define ev_log(level, area, msg, ...)                                                                                  \
+#define ev_log(level, area, msg, ...) \
     event_write((level), (area), (msg), (struct event_field[]){__VA_ARGS__ __VA_OPT__(, ){0}})
-#define ev_debug(area, msg, ...) (event_debug_on(area) ? ev_log(EVENT_DEBUG, area, msg __VA_OPT__(, ) __VA_ARGS__) : (void)0)
-#define ev_info(area, msg, ...) ev_log(EVENT_INFO, area, msg __VA_OPT__(, ) __VA_ARGS__)
-#define ev_warn(area, msg, ...) ev_log(EVENT_WARN, area, msg __VA_OPT__(, ) __VA_ARGS__)
+#define ev_debug(area, msg, ...) \
+    (event_debug_on(area) ? ev_log(EVENT_DEBUG, area, msg __VA_OPT__(, ) __VA_ARGS__) : (void)0)
+#define ev_info(area, msg, ...)  ev_log(EVENT_INFO, area, msg __VA_OPT__(, ) __VA_ARGS__)
+#define ev_warn(area, msg, ...)  ev_log(EVENT_WARN, area, msg __VA_OPT__(, ) __VA_ARGS__)
 #define ev_error(area, msg, ...) ev_log(EVENT_ERROR, area, msg __VA_OPT__(, ) __VA_ARGS__)
 
 void event_write(enum event_level level, enum event_area area, const char *msg, const struct event_field *fields);

@@ -84,7 +84,7 @@ static enum rc read_open(struct arena *a, int fd, size_t ceiling, struct slice *
         errno = EFBIG;
         return RC_OVER_QUOTA;
     }
-    hint = (size_t)st.st_size;
+    hint = st.st_size > 0 ? (size_t)st.st_size + 1 : 0; /* one more: to see the end without growing the buffer */
     strbuf_init_arena(&b, a, ceiling);
     rc = read_all(fd, &b, hint);
     if (rc == RC_OVER_QUOTA)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* file.h - small files as a whole. Blocks: for start-up, workers, the agent and the CLI, never for loop threads. After an
- * error errno still tells the cause. Results in common: RC_NOT_FOUND (it or its folder), RC_DENIED (rights, read-only),
- * RC_UNAVAILABLE (all else: disk full, input or output error). Thread-safe. */
+/* file.h - small files as a whole. Blocks: for start-up, workers, the agent and the CLI, never for loop threads. After
+ * an error errno still tells the cause. Results in common: RC_NOT_FOUND (it or its folder), RC_DENIED (rights,
+ * read-only), RC_UNAVAILABLE (all else: disk full, input or output error). Thread-safe. */
 #ifndef SEKISHO_FILE_H
 #define SEKISHO_FILE_H
 
@@ -9,12 +9,13 @@
 #include "common/rc.h"
 #include <sys/types.h>
 
-/* Also: RC_OVER_QUOTA: larger than ceiling bytes; RC_INVALID: not a regular file. *ret is memory of the arena, NUL-ended
- * behind its length. Files of /proc work too. */
+/* Also: RC_OVER_QUOTA: larger than ceiling bytes; RC_INVALID: not a regular file. *ret is memory of the arena,
+ * NUL-ended behind its length. Files of /proc work too. */
 enum rc file_read(struct arena *a, const char *path, size_t ceiling, struct slice *ret) MUST_CHECK;
 
 /* Writes a new file beside, syncs it, renames it over path and syncs the folder: readers and crashes see the old or the
- * new content, never a mixture. mode is set as given, whatever the umask. Root keeps the owner of the file it replaces. */
+ * new content, never a mixture. mode is set as given, whatever the umask. Root keeps the owner of the file it replaces.
+ */
 enum rc file_write(const char *path, struct slice data, mode_t mode) MUST_CHECK;
 enum rc file_write_new(const char *path, struct slice data, mode_t mode) MUST_CHECK; /* RC_CONFLICT: exists already */
 

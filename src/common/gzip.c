@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* gzip.c - zlib in one call. The member's own trailer says how large the output is, so exactly that is allocated, once it
- * has proved plausible: not above the ceiling, and not more than deflate can make of the input. */
+/* gzip.c - zlib in one call. The member's own trailer says how large the output is, so exactly that is allocated, once
+ * it has proved plausible: not above the ceiling, and not more than deflate can make of the input. */
 #include "common/gzip.h"
 #include "common/must.h"
 #include <limits.h>

@@ -10,7 +10,7 @@
 
 static atomic_bool seeded;
 static pthread_mutex_t seeded_lock = PTHREAD_MUTEX_INITIALIZER;
-static uint64_t seeded_state[4];     /* under seeded_lock */
+static uint64_t seeded_state[4];      /* under seeded_lock */
 static _Atomic uint64_t newest_stamp; /* of uuid_new: milliseconds << 12 | part of one */
 
 static uint64_t rotate(uint64_t v, int by)
@@ -118,8 +118,8 @@ static uint64_t next_stamp(void)
 
     do
         next = wish > last ? wish : last + 1;
-    while (!atomic_compare_exchange_weak_explicit(&newest_stamp, &last, next, memory_order_relaxed,
-                                                  memory_order_relaxed));
+    while (
+        !atomic_compare_exchange_weak_explicit(&newest_stamp, &last, next, memory_order_relaxed, memory_order_relaxed));
     return next;
 }
 

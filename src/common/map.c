@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* map.c - linear probing at a load of at most three quarters; removal shifts the run back instead of leaving graves, so a
- * map that lives long does not slow down. */
+/* map.c - linear probing at a load of at most three quarters; removal shifts the run back instead of leaving graves, so
+ * a map that lives long does not slow down. */
 #include "common/map.h"
 #include "common/id.h"
 #include "common/must.h"
@@ -166,7 +166,7 @@ void *map_put(struct map *m, struct slice key, void *value)
     struct entry *e = find(m, key, h);
     void *before = e->value;
 
-    must(value != NULL);
+    must(value != NULL); /* it tells absent from present */
     if (!e->hash) {
         if (m->n >= m->cap / 4 * 3) {
             grow(m);

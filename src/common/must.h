@@ -15,7 +15,7 @@ _Noreturn void must_fail(const char *what, const char *file, int line, const cha
 void must_context(const char *stage, const char *subject);
 
 /* Allocation that aborts when memory is out. */
-void *must_alloc(size_t n);  /* zeroed; free with free() */
+void *must_alloc(size_t n); /* zeroed; free with free() */
 void *must_realloc(void *p, size_t n);
 char *must_strdup(const char *s);
 

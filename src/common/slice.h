@@ -13,10 +13,10 @@ struct slice {
     size_t n;
 };
 
-#define SLICE(lit) ((struct slice){"" lit, sizeof(lit) - 1})
-#define SLICE_FMT "%.*s"
+#define SLICE(lit)   ((struct slice){"" lit, sizeof(lit) - 1})
+#define SLICE_FMT    "%.*s"
 #define SLICE_ARG(s) (int)(s).n, (s).p
-#define SLICE_NONE ((struct slice){0})
+#define SLICE_NONE   ((struct slice){0})
 
 static inline struct slice slice_of(const char *s)
 {
@@ -35,7 +35,8 @@ bool slice_starts(struct slice s, struct slice prefix);
 bool slice_ends(struct slice s, struct slice suffix);
 int slice_cmp(struct slice a, struct slice b); /* bytewise, like memcmp, shorter first */
 struct slice slice_trim(struct slice s);       /* blanks, tabs, CR, LF off both ends */
-/* Cuts *rest at the first sep: returns the part before it and moves *rest behind it; the whole rest when sep is absent. */
+/* Cuts *rest at the first sep: returns the part before it and moves *rest behind it; the whole rest when sep is absent.
+ */
 struct slice slice_cut(struct slice *rest, char sep);
 bool slice_find(struct slice s, char c, size_t *ret_at);
 
@@ -44,7 +45,7 @@ bool slice_u64(struct slice s, uint64_t *ret);
 bool slice_i64(struct slice s, int64_t *ret);
 bool slice_int(struct slice s, int min, int max, int *ret);
 bool slice_double(struct slice s, double *ret); /* as JSON writes numbers; finite; whatever the locale */
-bool slice_bool(struct slice s, bool *ret); /* true, false */
+bool slice_bool(struct slice s, bool *ret);     /* true, false */
 
 bool slice_utf8(struct slice s); /* valid UTF-8 without NUL and other C0 controls but \t \n \r */
 /* Bytes (1-4) of the well-formed UTF-8 sequence at s.p[at], any character; 0 when there is none. */

@@ -41,6 +41,8 @@ static void grow(struct strbuf *b, size_t need)
     size_t cap = b->cap ? b->cap : FIRST_CAP;
     char *old = b->cap ? b->p : NULL;
 
+    if (!old && cap < need)
+        cap = need; /* who begins with much often has no more */
     while (cap < need)
         cap = cap <= SIZE_MAX / 2 ? cap * 2 : need;
     if (cap > b->ceiling && b->ceiling < SIZE_MAX)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* strbuf.h - a growing byte buffer with a ceiling. Going past the ceiling sets a sticky mark; the piece that did not fit
- * and everything behind it is dropped. Memory is of the heap (strbuf_init) or of an arena (strbuf_init_arena). Always
- * NUL-ended behind the length; p is never NULL and moves when the buffer grows. One owner, no locks. */
+/* strbuf.h - a growing byte buffer with a ceiling. Going past the ceiling sets a sticky mark; the piece that did not
+ * fit and everything behind it is dropped. Memory is of the heap (strbuf_init) or of an arena (strbuf_init_arena).
+ * Always NUL-ended behind the length; p is never NULL and moves when the buffer grows. One owner, no locks. */
 #ifndef SEKISHO_STRBUF_H
 #define SEKISHO_STRBUF_H
 
@@ -10,8 +10,8 @@
 struct strbuf {
     char *p;
     size_t n;
-    size_t cap;     /* bytes at p, with the NUL; 0: p is not ours yet */
-    size_t ceiling; /* greatest n */
+    size_t cap;          /* bytes at p, with the NUL; 0: p is not ours yet */
+    size_t ceiling;      /* greatest n */
     struct arena *arena; /* NULL: heap */
     bool over;
 };
@@ -29,7 +29,7 @@ void strbuf_add_str(struct strbuf *b, const char *s);
 void strbuf_add_char(struct strbuf *b, char c);
 void strbuf_add_u64(struct strbuf *b, uint64_t v);
 void strbuf_add_i64(struct strbuf *b, int64_t v);
-void strbuf_add_double(struct strbuf *b, double v); /* finite; the shortest text that reads back as v */
+void strbuf_add_double(struct strbuf *b, double v);             /* finite; the shortest text that reads back as v */
 void strbuf_add_hex(struct strbuf *b, const void *p, size_t n); /* lower case */
 void strbuf_add_base64url(struct strbuf *b, const void *p, size_t n); /* no padding */
 void strbuf_printf(struct strbuf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
