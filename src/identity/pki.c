@@ -335,7 +335,7 @@ static ASN1_STRING *zeros(int n)
     return s;
 }
 
-/* Permits one URI host; excludes every DNS name, address and mailbox. Built by hand: the text form of an empty DNS name
+/* Permits one URI host; excludes every DNS name and address. Built by hand: the text form of an empty DNS name
  * or of an address range differs between library versions. */
 static bool add_name_constraints(X509 *x, const char *host)
 {
@@ -346,7 +346,6 @@ static bool add_name_constraints(X509 *x, const char *host)
     must(nc->permittedSubtrees && nc->excludedSubtrees);
     must(sk_GENERAL_SUBTREE_push(nc->permittedSubtrees, subtree_new(GEN_URI, ia5(host))) > 0);
     must(sk_GENERAL_SUBTREE_push(nc->excludedSubtrees, subtree_new(GEN_DNS, ia5(""))) > 0);
-    must(sk_GENERAL_SUBTREE_push(nc->excludedSubtrees, subtree_new(GEN_EMAIL, ia5(""))) > 0);
     must(sk_GENERAL_SUBTREE_push(nc->excludedSubtrees, subtree_new(GEN_IPADD, zeros(8))) > 0);
     must(sk_GENERAL_SUBTREE_push(nc->excludedSubtrees, subtree_new(GEN_IPADD, zeros(32))) > 0);
     bool ok = X509_add1_ext_i2d(x, NID_name_constraints, nc, 1, X509V3_ADD_DEFAULT) == 1;
@@ -639,7 +638,8 @@ static bool chain_good(X509 *leaf, X509 *ca)
     bool ok = X509_STORE_add_cert(store, ca) == 1 && X509_STORE_CTX_init(ctx, store, leaf, NULL) == 1;
     if (ok) {
         X509_STORE_CTX_set_flags(ctx, X509_V_FLAG_PARTIAL_CHAIN | X509_V_FLAG_NO_CHECK_TIME | X509_V_FLAG_X509_STRICT);
-        ok = X509_STORE_CTX_set_purpose(ctx, X509_PURPOSE_SSL_CLIENT) == 1 && X509_verify_cert(ctx) == 1;
+        ok = X509_STORE_CTX_set_purpose(ctx, X509_PURPOSE_SSL_CLIENT) == 1 && X509_verify_cert(ctx) == 1 &&
+             sk_X509_num(X509_STORE_CTX_get0_chain(ctx)) == 2; /* an anchor is not its own leaf */
     }
     X509_STORE_CTX_free(ctx);
     X509_STORE_free(store);

@@ -35,7 +35,7 @@ enum rc pki_signing_key_open(struct arena *a, const struct keyring *ring, const 
                              uint8_t ret_private[32]) MUST_CHECK;
 
 /* A tenant's intermediate: P-256, 10 years, pathlen 0, critical name constraints that permit the URI host
- * <tenant>.agent.<domain> and exclude all DNS names, addresses and mailboxes (so it can never pass for a server).
+ * <tenant>.agent.<domain> and exclude all DNS names and addresses (so it can never pass for a server).
  * sealed has context 'tenant-ca:<no>'. RC_INVALID: the root does not open, or tenant is no tenant id. */
 enum rc pki_tenant_ca_create(struct arena *a, const struct keyring *ring, const struct pki_pair *root,
                              const char *domain, const char *tenant, int tenant_no, struct pki_pair *ret) MUST_CHECK;
