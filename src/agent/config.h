@@ -19,10 +19,10 @@ struct config_list {
 #define CONFIG_LIST_MAX 32
 
 struct agent_config {
-#define AGENT_STR(name, def, flags, help) const char *name; /* never NULL, "" when not set */
-#define AGENT_ENUM(name, def, allowed, flags, help) const char *name;
+#define AGENT_STR(name, def, flags, help)                 const char *name; /* never NULL, "" when not set */
+#define AGENT_ENUM(name, def, allowed, flags, help)       const char *name;
 #define AGENT_INT(name, def, min, max, unit, flags, help) int64_t name;
-#define AGENT_LIST(name, def, flags, help) struct config_list name;
+#define AGENT_LIST(name, def, flags, help)                struct config_list name;
 #include "agent/config.def"
 #undef AGENT_STR
 #undef AGENT_ENUM
@@ -35,8 +35,8 @@ struct agent_config {
 
 /* Defaults, then the file, then "name=value" overrides. A missing file is an error unless it is optional. On error
  * ret_why holds a sentence that names file, line, value and what is allowed. */
-enum rc config_load(struct agent_config *ret, const char *file, bool optional, char *const *overrides, size_t n_overrides,
-                    char *ret_why, size_t why_size) MUST_CHECK;
+enum rc config_load(struct agent_config *ret, const char *file, bool optional, char *const *overrides,
+                    size_t n_overrides, char *ret_why, size_t why_size) MUST_CHECK;
 /* Whether all required values are there, for verbs that talk to the server. */
 enum rc config_complete(const struct agent_config *cfg, char *ret_why, size_t why_size) MUST_CHECK;
 void config_done(struct agent_config *cfg);

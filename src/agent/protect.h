@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* protect.h - the border between the agent's network process and its protection part (guard, scans, quarantine, module
- * update, isolation, messages). All functions but protect_supervise are called by the network process on its one thread,
- * and all callbacks come on that thread, from within protect_dispatch or the call that caused them. */
+ * update, isolation, messages). All functions but protect_supervise are called by the network process on its one
+ * thread, and all callbacks come on that thread, from within protect_dispatch or the call that caused them. */
 #ifndef SEKISHO_AGENT_PROTECT_H
 #define SEKISHO_AGENT_PROTECT_H
 
@@ -28,9 +28,9 @@ struct protect_progress {
 struct protect_callbacks {
     /* One event; body is the JSON text of body_detection, body_scan, body_quarantine or body_audit. Returns RC_OK after
      * the record has been fsynced: only then may the protection part treat the file as handled and forget the event.
-     * On any other rc it keeps the event and offers it again later. An event may be offered again after a crash although
-     * its record was written (the answer was lost): id is then the same, becomes the record's id, and a record with
-     * that id which the journal still holds or lately held makes the call return RC_OK without a second record.
+     * On any other rc it keeps the event and offers it again later. An event may be offered again after a crash
+     * although its record was written (the answer was lost): id is then the same, becomes the record's id, and a record
+     * with that id which the journal still holds or lately held makes the call return RC_OK without a second record.
      * urgent: the server is told within 200 ms. */
     enum rc (*on_event)(void *ctx, struct uuid id, enum wire_event_kind kind, struct slice body, usec_t occurred,
                         bool urgent);
@@ -38,19 +38,22 @@ struct protect_callbacks {
     void (*on_change)(void *ctx);
     /* State of a task. Strings are copied. May be called as often as wanted; it is thinned out before sending. */
     void (*on_progress)(void *ctx, const struct protect_progress *p);
-    /* Asks for a file of the server's module mirror. It is written to fd (owned by the callee from now on, closed before
-     * protect_fetched is called), at most limit bytes. name is manifest.json, manifest.sig or one of the manifest. */
+    /* Asks for a file of the server's module mirror. It is written to fd (owned by the callee from now on, closed
+     * before protect_fetched is called), at most limit bytes. name is manifest.json, manifest.sig or one of the
+     * manifest. */
     void (*fetch)(void *ctx, uint64_t request, const char *name, int fd, uint64_t limit);
 };
 
 /* Starts the network process's end. helper is the socket to the privileged process, owned by the callee. */
 enum rc protect_start(const struct agent_config *cfg, int helper, const struct protect_callbacks *cb, void *ctx,
                       struct protect **ret) MUST_CHECK;
-void protect_stop(struct protect **p); /* running tasks are abandoned: they are reported as interrupted after a restart */
+void protect_stop(
+    struct protect **p); /* running tasks are abandoned: they are reported as interrupted after a restart */
 
-int protect_fd(const struct protect *p);         /* poll for reading (an epoll fd is allowed); the same for its whole life */
+int protect_fd(const struct protect *p); /* poll for reading (an epoll fd is allowed); the same for its whole life */
 int protect_timeout_ms(const struct protect *p); /* call protect_dispatch after that long at the latest; -1: never */
-enum rc protect_dispatch(struct protect *p) MUST_CHECK; /* never blocks; RC_UNAVAILABLE: the helper is gone, end the process */
+enum rc
+protect_dispatch(struct protect *p) MUST_CHECK; /* never blocks; RC_UNAVAILABLE: the helper is gone, end the process */
 
 /* Ed25519 key (raw) of module manifests, as pinned by enrolment; without it update_modules fails with no_module_key. */
 void protect_module_key(struct protect *p, const uint8_t key[32]);

@@ -20,9 +20,9 @@ struct wire_digest_row {
 /* Of one kind's rows: in order of their keys' bytes, each key and value ended by a newline. Sorts rows in place. */
 struct sha256 wire_kind_digest(struct wire_digest_row *rows, size_t n);
 
-/* Of a device's facts: the kinds' digests as 64 lower-case hex digits, one behind the other in order of fact_kind; kinds
- * never acknowledged are left out. digests[i] belongs to fact_kind i + 1 (identity first); an empty slice is left out.
- * Writes the empty string when all are. */
+/* Of a device's facts: the kinds' digests as 64 lower-case hex digits, one behind the other in order of fact_kind;
+ * kinds never acknowledged are left out. digests[i] belongs to fact_kind i + 1 (identity first); an empty slice is left
+ * out. Writes the empty string when all are. */
 void wire_facts_digest(const struct slice *digests, size_t n, char ret[WIRE_HEX_SIZE]);
 
 char *wire_hex(const struct sha256 *h, char ret[WIRE_HEX_SIZE]);
