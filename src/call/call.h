@@ -46,6 +46,13 @@ struct call_headers {
 #undef X
 };
 
+/* What a stage before the handler decided (identity_resolve, tenant_resolve, quota_take). */
+enum stage_result {
+    STAGE_NEXT, /* go on with the next stage */
+    STAGE_WAIT, /* the stage has begun something; call_resume runs the same stage again, on the home thread */
+    STAGE_DONE  /* the stage has answered (answer_problem): hand the call back */
+};
+
 struct answer_header {
     const char *name; /* lower case, static */
     struct slice value;
@@ -81,6 +88,8 @@ struct call {
     const struct principal *principal;
     const struct tenant_scope *scope;
     const struct permit *permit;
+    /* Routes with AUTH_AGENT_ANY: identity/'s copy of peer in the arena, with leaf_der, for workers; NULL elsewhere. */
+    const struct peer *presented;
 
     struct db *db; /* while on a worker */
     struct tx *tx; /* WHERE_BLOCKING: open during the handler; committed by the worker afterwards */
@@ -103,6 +112,8 @@ struct call {
     atomic_bool cancelled; /* the client has gone: workers skip it */
     /* State of stages and of the edge; not for handlers. */
     int stage;
+    void *stage_state;              /* of the stage that waits; NULL when a stage begins */
+    void (*resume)(struct call *c); /* run the stage that waits again, on the home thread: any thread */
     void (*finish)(struct call *c); /* hand the answered call back: any thread */
     void *edge;
 };
@@ -115,6 +126,12 @@ void answer_problem(struct call *c, enum rc rc);
 static inline void call_finish(struct call *c)
 {
     c->finish(c);
+}
+
+/* Ends a stage's STAGE_WAIT, once, from any thread; the caller never touches c afterwards. */
+static inline void call_resume(struct call *c)
+{
+    c->resume(c);
 }
 
 /* ---- streams: an answer without end. Opened on the home thread by a WHERE_LOOP handler; writes and close from any
