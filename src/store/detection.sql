@@ -73,10 +73,8 @@ WITH changed AS (
 )
 SELECT coalesce(sum(p.n), 0) FROM per_device p;
 
--- name: detection_figures
--- doc: Unresolved ones and those of today. $1 start of the tenant's day.
-SELECT (SELECT count(*) FROM {t}.detection u WHERE u.resolved_at IS NULL),
-       (SELECT count(*) FROM {t}.detection o WHERE o.occurred_at >= $1::timestamptz);
+-- name: detection_unresolved
+SELECT count(*) FROM {t}.detection x WHERE x.resolved_at IS NULL;
 
 -- name: detection_days
 -- doc: Detections of the last 14 days by day of the tenant's time zone. $1 zone, $2 now.
