@@ -74,7 +74,7 @@ struct call {
     char trace_id[33]; /* hex; in logs, problem+json and the database's application_name */
     struct loop *home; /* the thread that owns the connection */
     enum listener listener;
-    struct peer *peer; /* valid while !gone, on the home thread only; identity copies what it needs */
+    struct peer *peer; /* home thread only; NULL once the client has gone; identity copies what it needs */
     char address[46];
     struct slice method, path, query; /* path as sent, without query; query without '?' */
     struct call_headers headers;
@@ -122,6 +122,11 @@ void call_after_commit(struct call *c, void (*fn)(void *), void *arg);
 void answer_header(struct call *c, const char *name, struct slice value);
 /* Turns rc and c->fault into problem+json with status, Retry-After and RateLimit fields. */
 void answer_problem(struct call *c, enum rc rc);
+/* The problem+json text for a fault, where there is no call to answer any more. */
+struct slice problem_json(struct arena *a, const struct fault *f, enum problem p, bool japanese, const char *trace_id);
+/* Packs a body of more than 1 KB with gzip when the client accepts it. CPU time: not on loop threads for large bodies. */
+void answer_compress(struct call *c);
+bool accepts_encoding(struct slice accept_encoding, struct slice coding); /* of an Accept-Encoding field */
 /* The home of a call after its last stage, from any thread; never touch c afterwards. */
 static inline void call_finish(struct call *c)
 {
@@ -138,6 +143,7 @@ static inline void call_resume(struct call *c)
  * thread; at most 64 KiB wait, beyond that the stream is closed (a slow reader). on_close runs once, on the home thread,
  * when client, deadline or stream_close end it. Afterwards the handle is dead: the owner must have dropped it in on_close. */
 struct stream;
+/* NULL: the client has gone already, on_close will not run. The call itself is answered by this; the handler returns RC_OK. */
 struct stream *stream_open(struct call *c, const char *content_type, void (*on_close)(void *), void *arg);
 void stream_write(struct stream *s, struct slice bytes);
 void stream_close(struct stream *s);
