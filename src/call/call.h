@@ -8,6 +8,7 @@
 #include "call/loop.h"
 #include "call/passes.h"
 #include "call/route.h"
+#include "call/stage.h"
 #include "common/crypto.h"
 #include "common/json.h"
 #include <stdatomic.h>
@@ -44,13 +45,6 @@ struct call_headers {
 #define X(name) struct slice name;
     CALL_HEADERS(X)
 #undef X
-};
-
-/* What a stage before the handler decided (identity_resolve, tenant_resolve, quota_take). */
-enum stage_result {
-    STAGE_NEXT, /* go on with the next stage */
-    STAGE_WAIT, /* the stage has begun something; call_resume runs the same stage again, on the home thread */
-    STAGE_DONE  /* the stage has answered (answer_problem): hand the call back */
 };
 
 struct answer_header {
@@ -112,8 +106,7 @@ struct call {
     atomic_bool cancelled; /* the client has gone: workers skip it */
     /* State of stages and of the edge; not for handlers. */
     int stage;
-    void *stage_state;              /* of the stage that waits; NULL when a stage begins */
-    void (*resume)(struct call *c); /* run the stage that waits again, on the home thread: any thread */
+    void *stage_state;              /* of the stage that waits, NULL when a stage begins; see stage.h */
     void (*finish)(struct call *c); /* hand the answered call back: any thread */
     void *edge;
 };
@@ -131,12 +124,6 @@ bool accepts_encoding(struct slice accept_encoding, struct slice coding); /* of 
 static inline void call_finish(struct call *c)
 {
     c->finish(c);
-}
-
-/* Ends a stage's STAGE_WAIT, once, from any thread; the caller never touches c afterwards. */
-static inline void call_resume(struct call *c)
-{
-    c->resume(c);
 }
 
 /* ---- streams: an answer without end. Opened on the home thread by a WHERE_LOOP handler; writes and close from any
