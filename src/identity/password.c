@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* password.c - see password.h. The only user of libargon2. Two hashes at once at most, whatever number of workers: each
+ * holds 64 MiB and a core. */
+#include "identity/password.h"
+#include "common/crypto.h"
+#include "common/must.h"
+#include <argon2.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define SALT_BYTES    16
+#define TAG_BYTES     32
+#define ENCODED_LIMIT 256
+
+static sem_t places;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+static char nobody[ENCODED_LIMIT]; /* a hash of random bytes, for equal time */
+
+static enum rc encode(struct slice password, char out[ENCODED_LIMIT])
+{
+    uint8_t salt[SALT_BYTES];
+    crypto_random(salt, sizeof salt);
+    int r = argon2id_hash_encoded(PASSWORD_PASSES, PASSWORD_MEMORY_KIB, PASSWORD_LANES, password.p, password.n, salt,
+                                  sizeof salt, TAG_BYTES, out, ENCODED_LIMIT);
+    return r == ARGON2_OK ? RC_OK : RC_INTERNAL;
+}
+
+static void prepare(void)
+{
+    must(sem_init(&places, 0, PASSWORD_PARALLEL) == 0);
+    uint8_t secret[32];
+    crypto_random(secret, sizeof secret);
+    must(encode(slice_mem(secret, sizeof secret), nobody) == RC_OK);
+    crypto_wipe(secret, sizeof secret);
+}
+
+static void place_take(void)
+{
+    pthread_once(&once, prepare);
+    while (sem_wait(&places) != 0)
+        ;
+}
+
+enum rc password_hash(struct arena *a, struct slice password, struct slice *ret)
+{
+    if (password.n == 0 || password.n > PASSWORD_MOST_BYTES)
+        return RC_INVALID;
+    char out[ENCODED_LIMIT];
+    place_take();
+    enum rc rc = encode(password, out);
+    sem_post(&places);
+    if (rc == RC_OK)
+        *ret = arena_copy(a, slice_of(out));
+    return rc;
+}
+
+static enum rc verify(const char *encoded, struct slice password)
+{
+    place_take();
+    int r = argon2id_verify(encoded, password.p, password.n);
+    sem_post(&places);
+    return r == ARGON2_OK ? RC_OK : r == ARGON2_VERIFY_MISMATCH ? RC_DENIED : RC_INTERNAL;
+}
+
+/* The library takes memory and time from the encoded text: what our own code did not write is not run. */
+static bool encoded_sane(const char *encoded)
+{
+    unsigned m, t, p;
+    int n = 0;
+    if (sscanf(encoded, "$argon2id$v=19$m=%7u,t=%2u,p=%2u$%n", &m, &t, &p, &n) != 3 || n == 0)
+        return false;
+    return m <= 4 * PASSWORD_MEMORY_KIB && t >= 1 && t <= 10 && p >= 1 && p <= 4;
+}
+
+enum rc password_verify(struct slice encoded, struct slice password)
+{
+    char text[ENCODED_LIMIT];
+    if (encoded.n >= sizeof text || password.n > PASSWORD_MOST_BYTES)
+        return RC_INTERNAL;
+    memcpy(text, encoded.p, encoded.n);
+    text[encoded.n] = '\0';
+    if (!encoded_sane(text))
+        return RC_INTERNAL;
+    return verify(text, password);
+}
+
+void password_verify_nobody(struct slice password)
+{
+    pthread_once(&once, prepare);
+    (void)verify(nobody, slice_mem(password.p, password.n > PASSWORD_MOST_BYTES ? PASSWORD_MOST_BYTES : password.n));
+}
+
+bool password_stale(struct slice encoded)
+{
+    char prefix[64];
+    int n = snprintf(prefix, sizeof prefix, "$argon2id$v=19$m=%d,t=%d,p=%d$", PASSWORD_MEMORY_KIB, PASSWORD_PASSES,
+                     PASSWORD_LANES);
+    return !slice_starts(encoded, slice_mem(prefix, (size_t)n));
+}
+
+/* Whole words that open most guesses; compared with the password without digits and signs at its ends. */
+static const char *const common_words[] = {"password",
+                                           "passwort",
+                                           "passphrase",
+                                           "passw0rd",
+                                           "p@ssword",
+                                           "p@ssw0rd",
+                                           "changeme",
+                                           "administrator",
+                                           "admin",
+                                           "welcome",
+                                           "letmein",
+                                           "qwerty",
+                                           "qwertyuiop",
+                                           "qwertyuiopasdfghjkl",
+                                           "asdfghjkl",
+                                           "zxcvbnm",
+                                           "iloveyou",
+                                           "sunshine",
+                                           "princess",
+                                           "football",
+                                           "baseball",
+                                           "superman",
+                                           "trustno",
+                                           "sekisho",
+                                           "security",
+                                           "secret",
+                                           "default",
+                                           "company",
+                                           "computer",
+                                           "internet",
+                                           "correcthorsebatterystaple",
+                                           "abcdefghijkl",
+                                           "abcdefghijklmnopqrstuvwxyz",
+                                           "qazwsxedcrfv",
+                                           "onetwothree",
+                                           "passwordpassword",
+                                           "adminadmin",
+                                           "adminadminadmin",
+                                           "welcomewelcome",
+                                           "letmeinletmein",
+                                           "qwertyqwerty",
+                                           "testtesttest",
+                                           "test",
+                                           "testtest",
+                                           "user",
+                                           "guest",
+                                           "master",
+                                           "konnichiwa",
+                                           "arigatou",
+                                           "sakura",
+                                           "tokyo",
+                                           "nippon",
+                                           "himitsu",
+                                           "doraemon"};
+
+static bool letter(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c & 0x80) != 0;
+}
+
+static size_t characters(struct slice s)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < s.n; i++)
+        n += (s.p[i] & 0xc0) != 0x80;
+    return n;
+}
+
+static bool contains_ignoring_case(struct slice s, struct slice part)
+{
+    for (size_t i = 0; part.n > 0 && i + part.n <= s.n; i++)
+        if (slice_ieq(slice_mem(s.p + i, part.n), part))
+            return true;
+    return false;
+}
+
+/* Fewer than five different bytes, or each byte one more, one less or equal to the one before. */
+static bool plain(struct slice s)
+{
+    bool seen[256] = {false};
+    int different = 0;
+    size_t steps = 0;
+    for (size_t i = 0; i < s.n; i++) {
+        different += !seen[(uint8_t)s.p[i]];
+        seen[(uint8_t)s.p[i]] = true;
+        int d = i > 0 ? s.p[i] - s.p[i - 1] : 2;
+        steps += d >= -1 && d <= 1;
+    }
+    return different < 5 || steps + 1 >= s.n - 1;
+}
+
+enum password_fault password_check(struct slice password, struct slice name, struct slice tenant)
+{
+    if (password.n > PASSWORD_MOST_BYTES)
+        return PASSWORD_LONG;
+    if (characters(password) < PASSWORD_LEAST_CHARS)
+        return PASSWORD_SHORT;
+    if (plain(password))
+        return PASSWORD_PLAIN;
+    struct slice core = password;
+    while (core.n > 0 && !letter(core.p[0])) {
+        core.p++;
+        core.n--;
+    }
+    while (core.n > 0 && !letter(core.p[core.n - 1]))
+        core.n--;
+    for (size_t i = 0; i < sizeof common_words / sizeof *common_words; i++)
+        if (slice_ieq(core, slice_of(common_words[i])))
+            return PASSWORD_COMMON;
+    /* A name inside a long password is fine; a password that is little else is not. */
+    if (name.n > 0 && contains_ignoring_case(password, name) && password.n - name.n < 8)
+        return PASSWORD_IS_NAME;
+    if (tenant.n > 0 && contains_ignoring_case(password, tenant) && password.n - tenant.n < 8)
+        return PASSWORD_IS_NAME;
+    return PASSWORD_GOOD;
+}
+
+const char *password_fault_text(enum password_fault f, bool japanese)
+{
+    switch (f) {
+    case PASSWORD_SHORT:
+        return japanese ? "12 文字以上にしてください" : "use at least 12 characters";
+    case PASSWORD_LONG:
+        return japanese ? "長すぎます" : "it is too long";
+    case PASSWORD_IS_NAME:
+        return japanese ? "ユーザー名や会社名がほとんどを占めています"
+                        : "it is little more than the user's or the company's name";
+    case PASSWORD_COMMON:
+        return japanese ? "よく使われるパスワードです" : "it is one of those that are guessed first";
+    case PASSWORD_PLAIN:
+        return japanese ? "同じ文字の繰り返しや連番です" : "it repeats or counts the same characters";
+    case PASSWORD_GOOD:
+        break;
+    }
+    return "";
+}
+
+static unsigned draw_below(unsigned n)
+{
+    uint8_t b;
+    do
+        crypto_random(&b, 1);
+    while (b >= 256 / n * n); /* else low values would come too often */
+    return b % n;
+}
+
+struct slice password_new(struct arena *a)
+{
+    static const char letters[] = "abcdefghjkmnpqrstuvwxyzACDEFGHJKLMNPQRTUVWXY34679";
+    char *p = arena_alloc(a, 24);
+    for (int i = 0; i < 23; i++) /* four groups of five, with dashes: people type it once */
+        p[i] = i % 6 == 5 ? '-' : letters[draw_below(sizeof letters - 1)];
+    return slice_mem(p, 23);
+}
