@@ -134,6 +134,12 @@ static void draw_secret(uint8_t *out, int n)
     must(RAND_priv_bytes(out, n) == 1);
 }
 
+void crypto_random(void *out, size_t n)
+{
+    must(n <= INT_MAX);
+    draw_secret(out, (int)n);
+}
+
 static void add_context(EVP_CIPHER_CTX *ctx, struct slice context)
 {
     int n;

@@ -15,6 +15,7 @@ struct sha256 crypto_sha256(struct slice s);
 struct sha256 crypto_hmac_sha256(struct slice key, struct slice s);
 bool crypto_equal(const void *a, const void *b, size_t n); /* constant time */
 void crypto_wipe(void *p, size_t n);
+void crypto_random(void *out, size_t n); /* for secrets; tests cannot fix it; aborts if it fails */
 
 /* Incremental SHA-256, for files. */
 struct sha256_stream;
