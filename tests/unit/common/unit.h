@@ -89,12 +89,16 @@ static inline void unit_remove(const char *path)
     struct dirent *entry;
 
     while (folder && (entry = readdir(folder))) {
-        char below[4096];
+        size_t size = strlen(path) + sizeof(entry->d_name) + 2;
+        char *below;
 
         if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
             continue;
-        snprintf(below, sizeof(below), "%s/%s", path, entry->d_name);
+        below = malloc(size);
+        assert_non_null(below);
+        snprintf(below, size, "%s/%s", path, entry->d_name);
         unit_remove(below);
+        free(below);
     }
     if (folder)
         closedir(folder);
