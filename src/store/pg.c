@@ -51,6 +51,7 @@ struct pg {
     struct map *statements; /* struct key -> struct prepared */
     struct prepared *newest, *oldest;
     size_t prepared_in_life;
+    unsigned generation;
     struct step *steps; /* a ring */
     size_t first, n_steps, cap_steps;
     struct pg_answer pending; /* failure of a quiet statement or of a preparation, waiting for the statement it is of */
@@ -121,6 +122,11 @@ void pg_free(struct pg **pg)
 const char *pg_why(const struct pg *pg)
 {
     return pg->why[0] ? pg->why : "not connected yet";
+}
+
+unsigned pg_generation(const struct pg *pg)
+{
+    return pg->generation;
 }
 
 size_t pg_prepared(const struct pg *pg)
@@ -286,6 +292,7 @@ static bool try_connect(struct pg *pg)
         keep_why(pg, said && *said ? said : "PostgreSQL did not answer in time");
         return false;
     }
+    pg->generation++;
     count(C_database_connects);
     if (PQsetnonblocking(pg->conn, 1) != 0 || !PQenterPipelineMode(pg->conn)) {
         keep_why(pg, PQerrorMessage(pg->conn));

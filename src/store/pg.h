@@ -29,9 +29,10 @@ void pg_free(struct pg **pg);                 /* NULL allowed */
  * RC_UNAVAILABLE at once. Between transactions it forgets the statements used least, and reopens a backend that has
  * prepared so much that its caches are about 128 MB. */
 enum rc pg_open(struct pg *pg) MUST_CHECK;
-void pg_drop(struct pg *pg);             /* closes at once; the next pg_open connects without back-off */
-const char *pg_why(const struct pg *pg); /* the last failure to connect or the last loss, for the operator */
-size_t pg_prepared(const struct pg *pg); /* statements held */
+void pg_drop(struct pg *pg);                 /* closes at once; the next pg_open connects without back-off */
+const char *pg_why(const struct pg *pg);     /* the last failure to connect or the last loss, for the operator */
+unsigned pg_generation(const struct pg *pg); /* grows with each connection made; 0: none yet */
+size_t pg_prepared(const struct pg *pg);     /* statements held */
 
 /* ---- sending. "quiet" statements give no answer of their own: their failure is that of the next statement. */
 void pg_send_text(struct pg *pg, const char *text, const struct sql_args *args, bool quiet); /* args NULL: none */

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tenant.c - reading the tenants of the control schema for the snapshot, and the one thing the service changes there.
+ */
+#include "store/tenant.h"
+#include <stdio.h>
+
+enum rc tenant_read_revision(struct tx *tx, int64_t *ret)
+{
+    struct rows r;
+    enum rc rc = tx_one(tx, SQL_tenant_revision, NULL, &r);
+
+    if (rc == RC_OK)
+        *ret = rows_int(&r, 0, 0);
+    return rc;
+}
+
+static void copy(char *out, size_t size, struct slice s)
+{
+    snprintf(out, size, SLICE_FMT, SLICE_ARG(slice_utf8_head(s, size - 1)));
+}
+
+static void read_tenant(const struct rows *r, int i, struct arena *a, struct tenant *t)
+{
+    t->no = (int)rows_int(r, i, 0);
+    t->slice = (int)rows_int(r, i, 1);
+    copy(t->id, sizeof(t->id), rows_slice(r, i, 2));
+    copy(t->name, sizeof(t->name), rows_slice(r, i, 3));
+    copy(t->plan, sizeof(t->plan), rows_slice(r, i, 4));
+    copy(t->time_zone, sizeof(t->time_zone), rows_slice(r, i, 5));
+    t->status = slice_eq(rows_slice(r, i, 6), SLICE("suspended")) ? TENANT_SUSPENDED : TENANT_ACTIVE;
+    copy(t->suspended_reason, sizeof(t->suspended_reason), rows_slice(r, i, 7));
+    t->seats = (int)rows_int(r, i, 8);
+    t->over_seats_since = rows_time(r, i, 9);
+    t->ca_pem = arena_cstr(a, rows_slice(r, i, 10));
+    t->min_interval = (int)rows_int(r, i, 11);
+    t->api_rate = (int)rows_int(r, i, 12);
+    t->multi_user = rows_bool(r, i, 13);
+}
+
+enum rc tenant_read_all(struct tx *tx, struct arena *a, struct tenant **ret, size_t *ret_n)
+{
+    struct rows r;
+    enum rc rc = tx_run(tx, SQL_tenant_snapshot, NULL, &r);
+
+    if (rc != RC_OK)
+        return rc;
+    *ret = ARENA_ARRAY(a, struct tenant, r.n);
+    *ret_n = (size_t)r.n;
+    for (int i = 0; i < r.n; i++)
+        read_tenant(&r, i, a, &(*ret)[i]);
+    return RC_OK;
+}
+
+enum rc tenant_read_hosts(struct tx *tx, struct arena *a, struct slice **ret_hosts, int **ret_nos, size_t *ret_n)
+{
+    struct rows r;
+    enum rc rc = tx_run(tx, SQL_tenant_hosts, NULL, &r);
+
+    if (rc != RC_OK)
+        return rc;
+    *ret_hosts = ARENA_ARRAY(a, struct slice, r.n);
+    *ret_nos = ARENA_ARRAY(a, int, r.n);
+    *ret_n = (size_t)r.n;
+    for (int i = 0; i < r.n; i++) {
+        (*ret_hosts)[i] = rows_slice(&r, i, 0);
+        (*ret_nos)[i] = (int)rows_int(&r, i, 1);
+    }
+    return RC_OK;
+}
+
+enum rc tenant_note_over_seats(struct tx *tx, struct arena *a, int no, usec_t since)
+{
+    struct sql_args args;
+    struct rows r;
+    enum rc rc;
+
+    args_init(&args, a);
+    args_int(&args, no);
+    args_time(&args, since);
+    args_time(&args, clock_now());
+    rc = tx_run(tx, SQL_tenant_over_seats, &args, &r);
+    return rc == RC_OK ? tx_run(tx, SQL_revision_bump, NULL, &r) : rc;
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tenant.h - tenants in the control schema, as the service may see them. All need a control transaction. */
+#ifndef SEKISHO_STORE_TENANT_H
+#define SEKISHO_STORE_TENANT_H
+
+#include "store/db.h"
+
+enum rc tenant_read_revision(struct tx *tx, int64_t *ret) MUST_CHECK;
+/* Memory of the arena; ca_pem filled, ca_der not. Ascending numbers. */
+enum rc tenant_read_all(struct tx *tx, struct arena *a, struct tenant **ret, size_t *ret_n) MUST_CHECK;
+enum rc tenant_read_hosts(struct tx *tx, struct arena *a, struct slice **ret_hosts, int **ret_nos,
+                          size_t *ret_n) MUST_CHECK;
+/* Notes since when a tenant has more devices than seats (0: not any more) and makes all servers know it. */
+enum rc tenant_note_over_seats(struct tx *tx, struct arena *a, int no, usec_t since) MUST_CHECK;
+
+#endif

@@ -1,0 +1,30 @@
+-- Tenants as the service sees them: the snapshot, and seats.
+
+-- name: tenant_revision
+-- scope: control
+SELECT r.value FROM control.revision r;
+
+-- name: tenant_snapshot
+-- scope: control
+-- doc: Every tenant that is served, with what its plan limits.
+SELECT t.no, t.slice, t.id, t.name, t.plan, t.time_zone, t.status, t.suspended_reason, t.seats, t.over_seats_since, t.ca_pem,
+       (p.body #>> '{limits,min_interval}')::integer, (p.body #>> '{limits,api_per_minute}')::integer,
+       (p.body #>> '{entitlements,multi_user}')::boolean
+FROM control.tenant t
+LEFT JOIN control.plan p ON p.id = t.plan
+WHERE t.status IN ('active', 'suspended')
+ORDER BY t.no;
+
+-- name: tenant_hosts
+-- scope: control
+SELECT h.host, h.tenant_no FROM control.tenant_host h;
+
+-- name: tenant_over_seats
+-- scope: control
+-- doc: Notes since when tenant $1 has more devices than seats; $2 NULL: not any more.
+UPDATE control.tenant SET over_seats_since = $2::timestamptz, changed_at = $3::timestamptz WHERE no = $1::integer;
+
+-- name: revision_bump
+-- scope: control
+-- doc: Makes every server read tenants, plans and keys again.
+UPDATE control.revision SET value = value + 1;
