@@ -177,12 +177,14 @@ CREATE TABLE {t}.certificate (
     leaf_hash  bytea       PRIMARY KEY,                     -- SHA-256 of the DER
     device_id  uuid        NOT NULL REFERENCES {t}.device (id) ON DELETE CASCADE,
     serial     text        NOT NULL,
+    key_hash   bytea       NOT NULL,                        -- SHA-256 of the public key: finds a repeated enrolment
     issued_at  timestamptz NOT NULL,
     expires_at timestamptz NOT NULL,
     revoked_at timestamptz
 );
 
 CREATE INDEX certificate_device ON {t}.certificate (device_id, issued_at);
+CREATE INDEX certificate_key ON {t}.certificate (key_hash);
 
 CREATE TABLE {t}.account (
     id            uuid        PRIMARY KEY,
