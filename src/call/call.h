@@ -126,6 +126,10 @@ static inline void call_finish(struct call *c)
     c->finish(c);
 }
 
+/* Runs fn(c) on a blocking worker, without a transaction: for work that is too long for a loop, such as inflating a large
+ * body. fn owns the call from then on. RC_UNAVAILABLE: the queue is full, fn is not called. Implemented by worker/pool.c. */
+enum rc call_offload(struct call *c, void (*fn)(struct call *c)) MUST_CHECK;
+
 /* ---- streams: an answer without end. Opened on the home thread by a WHERE_LOOP handler; writes and close from any
  * thread; at most 64 KiB wait, beyond that the stream is closed (a slow reader). on_close runs once, on the home thread,
  * when client, deadline or stream_close end it. Afterwards the handle is dead: the owner must have dropped it in on_close. */

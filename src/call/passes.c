@@ -10,6 +10,7 @@ struct principal {
     int tenant_no;
     struct uuid subject;
     struct uuid session;
+    struct slice name;
     uint32_t permissions;
     bool must_change_password;
     usec_t expires;
@@ -32,7 +33,8 @@ const struct principal *principal_anonymous(struct arena *a)
 }
 
 const struct principal *principal_user(struct arena *a, int tenant_no, struct uuid account, struct uuid session,
-                                       uint32_t permissions, bool must_change_password, usec_t expires)
+                                       struct slice name, uint32_t permissions, bool must_change_password,
+                                       usec_t expires)
 {
     struct principal *p = ARENA_NEW(a, struct principal);
 
@@ -41,6 +43,7 @@ const struct principal *principal_user(struct arena *a, int tenant_no, struct uu
                             .tenant_no = tenant_no,
                             .subject = account,
                             .session = session,
+                            .name = arena_copy(a, name),
                             .permissions = permissions,
                             .must_change_password = must_change_password,
                             .expires = expires};
@@ -79,6 +82,11 @@ int principal_tenant_no(const struct principal *p)
 struct uuid principal_subject(const struct principal *p)
 {
     return p->subject;
+}
+
+struct slice principal_name(const struct principal *p)
+{
+    return p->name;
 }
 
 struct uuid principal_session(const struct principal *p)
