@@ -4,7 +4,12 @@ from pathlib import Path
 
 from model import INT_SAFE
 
-BANNER = "/* SPDX-License-Identifier: Apache-2.0 */\n/* {name} - made by src/generate from {source}; do not edit. */\n"
+
+def banner(name, source):
+    return (
+        "/* SPDX-License-Identifier: Apache-2.0 */\n"
+        f"/* {name} - made by src/generate from {c_comment(source)}; do not edit. */\n"
+    )
 
 
 def write(path, text):
@@ -35,7 +40,7 @@ def c_comment(s):
 
 
 def header(name, source, guard, body):
-    return BANNER.format(name=name, source=source) + f"#ifndef {guard}\n#define {guard}\n\n{body}\n#endif\n"
+    return banner(name, source) + f"#ifndef {guard}\n#define {guard}\n\n{body}\n#endif\n"
 
 
 TYPES = {
