@@ -7,6 +7,9 @@
 
 void fact_add(struct fact_rows *rows, struct slice key, const struct strbuf *value)
 {
+    for (size_t i = 0; i < key.n; i++)
+        if ((uint8_t)key.p[i] < 0x20) /* keys are lines in the file of acknowledged rows */
+            return;
     if (key.n == 0 || key.n > FACT_KEY_MAX || value->n > FACT_VALUE_MAX || value->over || rows->n >= FACT_ROWS_MAX)
         return;
     if (rows->n == rows->cap) {
