@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+// Walks through the console on the development server with a real browser: screenshots into shots/, and a failure for any
+// console error, policy violation or accessibility violation. Usage: npm run fake & npm run shots -- [name part]
+import { mkdirSync } from 'node:fs';
+import { AxeBuilder } from '@axe-core/playwright';
+import { chromium } from 'playwright-core';
+
+const BASE = process.env.SEKISHO_CONSOLE ?? 'http://localhost:8444';
+const OUT = process.env.SEKISHO_SHOTS ?? new URL('../shots', import.meta.url).pathname;
+const only = process.argv[2] ?? '';
+mkdirSync(OUT, { recursive: true });
+
+const FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run'];
+const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: FLAGS });
+const complaints = [];
+
+async function open(language, theme, tenant, user = 'admin') {
+  const context = await browser.newContext({ viewport: { width: 1440, height: 860 }, locale: language === 'ja' ? 'ja-JP' : 'en-GB', timezoneId: 'Asia/Tokyo', bypassCSP: false });
+  await context.addInitScript(([lang, look]) => {
+    localStorage.setItem('sekisho.language', lang);
+    localStorage.setItem('sekisho.theme', look);
+  }, [language, theme]);
+  const page = await context.newPage();
+  page.on('console', (message) => {
+    if (message.type() === 'error') complaints.push(`${page.url()}: ${message.text()}`);
+  });
+  page.on('pageerror', (error) => complaints.push(`${page.url()}: ${error.message}`));
+  page.setDefaultTimeout(10_000);
+  await page.goto(`${BASE}/sign-in`);
+  await page.getByTestId('sign-in-name').fill(`${tenant}/${user}`);
+  await page.getByTestId('sign-in-password').fill('a long passphrase');
+  return { page, context };
+}
+
+async function shoot(page, name, look) {
+  const file = `${name}-${look}`;
+  await page.waitForTimeout(450);
+  await page.screenshot({ path: `${OUT}/${file}.png` });
+  const axe = await new AxeBuilder({ page }).withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']).analyze();
+  for (const violation of axe.violations) {
+    const nodes = violation.nodes.slice(0, 3).map((node) => node.target.join(' ')).join(' ; ');
+    complaints.push(`axe ${file}: ${violation.id} (${violation.nodes.length}) ${nodes}`);
+  }
+}
+
+const STEPS = {
+  async overview(page) {
+    await page.goto(`${BASE}/overview`);
+    await page.getByTestId('day-chart').waitFor();
+  },
+  async devices(page) {
+    await page.goto(`${BASE}/devices`);
+    await page.locator('tr[data-row]').first().waitFor();
+  },
+  async 'devices-filtered'(page) {
+    await page.goto(`${BASE}/devices?problems_only=true&os=windows`);
+    await page.locator('tr[data-row]').first().waitFor();
+    await page.locator('tr[data-row] input').nth(1).check();
+    await page.locator('tr[data-row] input').nth(2).check();
+    await page.getByTestId('selection-more').click();
+  },
+  async 'device-panel'(page) {
+    await page.goto(`${BASE}/devices?search=demo`);
+    await page.locator('tr[data-row] .sk-open').first().click();
+    await page.locator('.sk-facts').first().waitFor();
+  },
+  async isolate(page) {
+    await page.getByTestId('device-actions').click();
+    await page.locator('[data-action=isolate]').click();
+    await page.getByRole('dialog').waitFor();
+  },
+  async 'device-hardware'(page) {
+    await page.goto(`${BASE}/devices?sort=problems&direction=desc`);
+    await page.locator('tr[data-row] .sk-open').first().click();
+    await page.getByTestId('open-full-page').click();
+    await page.locator('[data-tab=hardware]').click();
+    await page.locator('.sk-plain-table').first().waitFor();
+  },
+  async 'device-problems'(page) {
+    await page.locator('[data-tab=problems]').click();
+    await page.locator('.sk-problems').waitFor();
+  },
+  async 'device-software'(page) {
+    await page.locator('[data-tab=software]').click();
+    await page.locator('.sk-tab-panel tr[data-row]').first().waitFor();
+  },
+  async 'device-tasks'(page) {
+    await page.goto(`${BASE}/devices?search=demo`);
+    await page.locator('tr[data-row] .sk-open').first().click();
+    await page.locator('[data-tab=tasks]').click();
+    await page.locator('.sk-tab-panel tr[data-row]').first().waitFor();
+  },
+  async detections(page) {
+    await page.goto(`${BASE}/detections`);
+    await page.locator('tr[data-row]').first().waitFor();
+  },
+  async 'detection-panel'(page) {
+    await page.goto(`${BASE}/detections?resolved=false`);
+    await page.locator('tr[data-row] .sk-open').nth(2).click();
+    await page.locator('.sk-facts').first().waitFor();
+  },
+  async quarantine(page) {
+    await page.goto(`${BASE}/quarantine`);
+    await page.locator('tr[data-row]').first().waitFor();
+  },
+  async tasks(page) {
+    await page.goto(`${BASE}/tasks`);
+    await page.locator('tr[data-row]').first().waitFor();
+  },
+  async task(page) {
+    await page.locator('tr[data-row] a').first().click();
+    await page.locator('.sk-summary').waitFor();
+    await page.locator('tr[data-row]').first().waitFor();
+  },
+  async executions(page) {
+    await page.goto(`${BASE}/tasks/executions`);
+    await page.locator('tr[data-row]').first().waitFor();
+  },
+  async enrolment(page) {
+    await page.goto(`${BASE}/enrolment`);
+    await page.locator('tr[data-row]').first().waitFor();
+  },
+  async 'enrolment-create'(page) {
+    await page.getByTestId('new-token').first().click();
+    await page.getByTestId('token-name').fill(`Shots ${Date.now()}`);
+  },
+  async 'enrolment-secret'(page) {
+    await page.getByRole('dialog').locator('.pf-m-primary').click();
+    await page.getByTestId('token-secret').waitFor();
+  },
+  async sessions(page) {
+    await page.goto(`${BASE}/sessions`);
+    await page.locator('tr[data-row]').first().waitFor();
+    await page.getByTestId('user-menu').click();
+  },
+  async 'not-found'(page) {
+    await page.goto(`${BASE}/no/such/page`);
+    await page.locator('h1').waitFor();
+  },
+  async folded(page) {
+    await page.goto(`${BASE}/devices`);
+    await page.getByTestId('menu-toggle').click();
+    await page.locator('tr[data-row]').first().waitFor();
+  },
+};
+
+for (const [language, theme, tenant] of [['en', 'light', 'acme'], ['ja', 'dark', 'kaede'], ['ja', 'light', 'kaede'], ['en', 'dark', 'acme']]) {
+  const look = `${language}-${theme}`;
+  if (only && ![...Object.keys(STEPS), 'sign-in', 'password'].some((name) => `${name}-${look}`.includes(only))) continue;
+  const { page, context } = await open(language, theme, tenant);
+  if ('sign-in'.includes(only) || !only || only === look) await shoot(page, 'sign-in', look);
+  await page.getByTestId('sign-in-submit').click();
+  await page.getByTestId('user-menu').waitFor();
+  for (const [name, step] of Object.entries(STEPS)) {
+    if (only && !`${name}-${look}`.includes(only)) continue;
+    try {
+      await step(page);
+      await shoot(page, name, look);
+    } catch (error) {
+      complaints.push(`${name}-${look}: ${error.message.split('\n')[0]}`);
+      await page.screenshot({ path: `${OUT}/failed-${name}-${look}.png` });
+    }
+  }
+  await context.close();
+  const forced = await open(language, theme, tenant, 'fresh');
+  await forced.page.getByTestId('sign-in-submit').click();
+  await forced.page.getByTestId('password-submit').click();
+  await shoot(forced.page, 'password', look);
+  await forced.context.close();
+}
+await browser.close();
+for (const complaint of complaints) console.error(complaint);
+console.log(`${complaints.length} complaints`);
+process.exit(complaints.length > 0 ? 1 : 0);

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// A button that opens a menu of actions.
+import { useState, type ReactNode } from 'react';
+import { MoreIcon } from './icons';
+import { Divider, Dropdown, DropdownItem, DropdownList, MenuToggle } from './pf';
+
+export interface Action {
+  key: string;
+  text: string;
+  danger?: boolean;
+  disabled?: boolean;
+  /** A line above: begins another kind of action. */
+  apart?: boolean;
+  run: () => void;
+}
+
+export function ActionMenu({ label, actions, text, testId }: { label: string; actions: readonly Action[]; text?: ReactNode; testId?: string }) {
+  const [open, setOpen] = useState(false);
+  if (actions.length === 0) return null;
+  return (
+    <Dropdown
+      isOpen={open}
+      onOpenChange={setOpen}
+      onSelect={() => setOpen(false)}
+      shouldFocusToggleOnSelect
+      popperProps={{ position: 'right' }}
+      toggle={(ref) => (
+        <MenuToggle ref={ref} variant={text ? 'secondary' : 'plain'} size="sm" isExpanded={open} onClick={() => setOpen(!open)} aria-label={label} data-testid={testId} icon={text ? undefined : <MoreIcon />}>
+          {text}
+        </MenuToggle>
+      )}
+    >
+      <DropdownList>
+        {actions.flatMap((action) => [
+          action.apart ? <Divider key={`${action.key}-line`} component="li" /> : null,
+          <DropdownItem key={action.key} isDanger={action.danger} isDisabled={action.disabled} onClick={action.run} data-action={action.key}>
+            {action.text}
+          </DropdownItem>,
+        ])}
+      </DropdownList>
+    </Dropdown>
+  );
+}
