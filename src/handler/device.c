@@ -2,6 +2,7 @@
 /* device.c - devices: list, detail, change, removal. On blocking workers, inside the call's transaction. */
 #include "cache/cache.h"
 #include "domain/cursor.h"
+#include "identity/device.h"
 #include "handler/map_facts.h"
 #include "handler/map.h"
 #include "push/live.h"
