@@ -46,14 +46,14 @@ static void put(struct line *l, const char *s)
     }
 }
 
-/* One character of s at at, escaped into out; what is not UTF-8 becomes U+FFFD. Returns its size in s. */
+/* One character of s at at, escaped into out; what is not UTF-8, and NUL, becomes U+FFFD. Returns its size in s. */
 static size_t escape(struct slice s, size_t at, char out[8], size_t *ret_n)
 {
     static const char digits[] = "0123456789abcdef";
     unsigned char c = (unsigned char)s.p[at];
     size_t n = slice_utf8_at(s, at);
 
-    if (n == 0) {
+    if (n == 0 || c == 0) {
         memcpy(out, "\xEF\xBF\xBD", 3);
         *ret_n = 3;
         return 1;
@@ -62,7 +62,9 @@ static size_t escape(struct slice s, size_t at, char out[8], size_t *ret_n)
         out[0] = '\\';
         out[1] = (char)c;
         *ret_n = 2;
-    } else if (c < 0x20 || c == 0x7F) {
+    } else if (c < 0x20 || c == 0x7F || (c == 0xC2 && (unsigned char)s.p[at + 1] < 0xA0)) {
+        if (n == 2)
+            c = (unsigned char)s.p[at + 1]; /* C1 controls: terminals obey them too */
         memcpy(out, "\\u00", 4);
         out[4] = digits[c >> 4];
         out[5] = digits[c & 15];

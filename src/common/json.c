@@ -263,7 +263,7 @@ static void add_escape(struct strbuf *out, unsigned char c)
     static const char letters[] = "btn?fr"; /* of 8 to 13; 11 has none */
     char text[6] = {'\\', 'u', '0', '0', digits[c >> 4], digits[c & 15]};
 
-    if (c >= 0x80) {
+    if (c >= 0x80 || c == 0) {
         strbuf_add(out, SLICE("\xEF\xBF\xBD"));
     } else if (c == '"' || c == '\\' || (c >= 8 && c <= 13 && c != 11)) {
         text[1] = c == '"' || c == '\\' ? (char)c : letters[c - 8];

@@ -49,7 +49,7 @@ void json_array_open(struct json_writer *w);
 void json_array_close(struct json_writer *w);
 void json_key(struct json_writer *w, const char *key);        /* a plain ASCII key, written as it is */
 void json_key_slice(struct json_writer *w, struct slice key); /* escaped */
-void json_str(struct json_writer *w, struct slice s);         /* invalid UTF-8 is replaced by U+FFFD */
+void json_str(struct json_writer *w, struct slice s);         /* invalid UTF-8 and NUL are replaced by U+FFFD */
 void json_int(struct json_writer *w, int64_t v);
 void json_num(struct json_writer *w, double v); /* null when not finite */
 void json_bool(struct json_writer *w, bool v);

@@ -76,8 +76,7 @@ static void escapes_have_known_answers(void **state)
 {
     (void)state;
     json_str(&w, SLICE("\"\\/\b\f\n\r\t\x01\x0b\x1f\x7f\0 関所 \xf0\x9f\x98\x80"));
-    assert_slice(strbuf_slice(&out),
-                 "\"\\\"\\\\/\\b\\f\\n\\r\\t\\u0001\\u000b\\u001f\x7f\\u0000 関所 \xf0\x9f\x98\x80\"");
+    assert_slice(strbuf_slice(&out), "\"\\\"\\\\/\\b\\f\\n\\r\\t\\u0001\\u000b\\u001f\x7f� 関所 \xf0\x9f\x98\x80\"");
 }
 
 static void bad_utf8_is_replaced(void **state)
@@ -103,7 +102,7 @@ static void each_byte_at_each_place_reads_back(void **state)
     (void)state;
     for (size_t n = 1; n <= 20; n++)
         for (size_t at = 0; at < n; at++)
-            for (int c = 1; c < 128; c++) {
+            for (int c = 1; c < 128; c++) /* 0 does not come back */ {
                 char text[20];
                 json_t *v;
 
@@ -133,8 +132,8 @@ static void random_bytes_make_valid_json(void **state)
 
         random_bytes(text, n);
         for (size_t k = 0; k < n; k++)
-            if (text[k] == 0 || random_below(2))
-                text[k] = 'x'; /* \u0000 would be refused */
+            if (random_below(2))
+                text[k] = 'x';
         strbuf_clear(&out);
         json_start(&w, &out);
         json_str(&w, s);
