@@ -9,6 +9,7 @@
 #include "common/params.h"
 #include "domain/checkin.h"
 #include "handler/agent.h"
+#include "handler/api.gen.h"
 #include "push/live.h"
 #include "push/presence.h"
 #include "quota/quota.h"

@@ -3,6 +3,7 @@
  * leads out of the folder. */
 #include "common/params.h"
 #include "handler/agent.h"
+#include "handler/api.gen.h"
 
 static const struct params *params;
 

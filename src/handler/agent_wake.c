@@ -3,7 +3,7 @@
  * cached revision answers at once when it is newer, which closes the race between the last check-in and the stream; without
  * a cached one the next sweep (worker/) compares with the database. */
 #include "cache/cache.h"
-#include "handler/agent_routes.h"
+#include "handler/api.gen.h"
 #include "push/wake.h"
 
 static enum rc known_revision(struct call *c, int64_t *ret)
