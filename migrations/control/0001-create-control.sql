@@ -1,6 +1,6 @@
 -- The control schema: what exists once per cell. Owned by the owner role; the service (group role sekisho_service) gets
 -- explicit rights. Tenants' roles get nothing here. One statement at a time; `;` at the end of a line ends a statement.
-CREATE SCHEMA control;
+CREATE SCHEMA IF NOT EXISTS control; -- the runner has made it for its own tables control.migration and control.tenant_migration
 
 CREATE TABLE control.tenant (
     no               integer     PRIMARY KEY,               -- also in the names of schema and role: t_<no>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* tenant.c - reading the tenants of the control schema for the snapshot, and the one thing the service changes there.
+/* tenant.c - reading the tenants of the control schema for the snapshot.
  */
 #include "store/tenant.h"
 #include <stdio.h>
@@ -66,18 +66,4 @@ enum rc tenant_read_hosts(struct tx *tx, struct arena *a, struct slice **ret_hos
         (*ret_nos)[i] = (int)rows_int(&r, i, 1);
     }
     return RC_OK;
-}
-
-enum rc tenant_note_over_seats(struct tx *tx, struct arena *a, int no, usec_t since)
-{
-    struct sql_args args;
-    struct rows r;
-    enum rc rc;
-
-    args_init(&args, a);
-    args_int(&args, no);
-    args_time(&args, since);
-    args_time(&args, clock_now());
-    rc = tx_run(tx, SQL_tenant_over_seats, &args, &r);
-    return rc == RC_OK ? tx_run(tx, SQL_revision_bump, NULL, &r) : rc;
 }

@@ -10,7 +10,5 @@ enum rc tenant_read_revision(struct tx *tx, int64_t *ret) MUST_CHECK;
 enum rc tenant_read_all(struct tx *tx, struct arena *a, struct tenant **ret, size_t *ret_n) MUST_CHECK;
 enum rc tenant_read_hosts(struct tx *tx, struct arena *a, struct slice **ret_hosts, int **ret_nos,
                           size_t *ret_n) MUST_CHECK;
-/* Notes since when a tenant has more devices than seats (0: not any more) and makes all servers know it. */
-enum rc tenant_note_over_seats(struct tx *tx, struct arena *a, int no, usec_t since) MUST_CHECK;
 
 #endif

@@ -1,4 +1,4 @@
--- Tenants as the service sees them: the snapshot, and seats.
+-- Tenants as the service sees them: the snapshot.
 
 -- name: tenant_revision
 -- scope: control
@@ -18,11 +18,6 @@ ORDER BY t.no;
 -- name: tenant_hosts
 -- scope: control
 SELECT h.host, h.tenant_no FROM control.tenant_host h;
-
--- name: tenant_over_seats
--- scope: control
--- doc: Notes since when tenant $1 has more devices than seats; $2 NULL: not any more.
-UPDATE control.tenant SET over_seats_since = $2::timestamptz, changed_at = $3::timestamptz WHERE no = $1::integer;
 
 -- name: revision_bump
 -- scope: control
