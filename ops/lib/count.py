@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Prints "passed failed skipped" as a test runner's log tells them: count.py ctest|vitest|unittest|plain LOG"""
+import re
+import sys
+
+
+def number(pattern, text):
+    found = re.findall(pattern, text)
+    return int(found[-1]) if found else 0
+
+
+def ctest(text):
+    failed, total = number(r"(\d+) tests? failed out of", text), number(r"failed out of (\d+)", text)
+    return total - failed, failed, 0
+
+
+def vitest(text):
+    text = re.sub(r"\x1b\[[0-9;]*m", "", text)
+    line = (re.findall(r"^\s*Tests\s+(.*)$", text, re.M) or [""])[-1]
+    return number(r"(\d+) passed", line), number(r"(\d+) failed", line), number(r"(\d+) skipped", line)
+
+
+def unittest(text):
+    total = sum(map(int, re.findall(r"^Ran (\d+) tests?", text, re.M)))
+    last = (re.findall(r"^(?:OK|FAILED).*$", text, re.M) or [""])[-1]
+    failed = number(r"failures=(\d+)", last) + number(r"errors=(\d+)", last)
+    skipped = number(r"skipped=(\d+)", last)
+    return total - failed - skipped, failed, skipped
+
+
+def plain(text):
+    found = re.findall(r"^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$", text, re.M)
+    return tuple(int(n or 0) for n in found[-1]) if found else (0, 0, 0)
+
+
+print(*{"ctest": ctest, "vitest": vitest, "unittest": unittest, "plain": plain}[sys.argv[1]](open(sys.argv[2], errors="replace").read()))
