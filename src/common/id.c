@@ -60,10 +60,45 @@ static void kernel_bytes(uint8_t *out, size_t n)
     }
 }
 
+/* A system call costs more than an id may, so small requests are served from a stock of the thread. What was handed out
+ * is wiped from it, and a forked child does not go on with its parent's. */
+static _Thread_local uint8_t stock[512];
+static _Thread_local size_t stock_left;
+static _Thread_local unsigned stock_generation;
+static atomic_uint generation; /* of the process: rises in each fork's child */
+static pthread_once_t fork_once = PTHREAD_ONCE_INIT;
+
+static void forked(void)
+{
+    atomic_fetch_add(&generation, 1);
+}
+
+static void watch_forks(void)
+{
+    must(pthread_atfork(NULL, NULL, forked) == 0);
+}
+
+static void stock_bytes(uint8_t *out, size_t n)
+{
+    unsigned now = atomic_load_explicit(&generation, memory_order_relaxed);
+
+    if (stock_left < n || stock_generation != now) {
+        pthread_once(&fork_once, watch_forks);
+        kernel_bytes(stock, sizeof(stock));
+        stock_left = sizeof(stock);
+        stock_generation = now;
+    }
+    stock_left -= n;
+    memcpy(out, stock + stock_left, n);
+    explicit_bzero(stock + stock_left, n);
+}
+
 void random_bytes(void *out, size_t n)
 {
     if (atomic_load_explicit(&seeded, memory_order_acquire))
         seeded_bytes(out, n);
+    else if (n <= sizeof(stock) / 16)
+        stock_bytes(out, n);
     else
         kernel_bytes(out, n);
 }

@@ -206,6 +206,30 @@ static void long_runs_are_filled_whole(void **state)
     }
 }
 
+static void a_forked_child_draws_its_own(void **state)
+{
+    int fds[2];
+    uint64_t child_drew = 0;
+    uint64_t we_drew;
+    pid_t child;
+
+    (void)state;
+    random_u64(); /* the stock is filled */
+    assert_int_equal(pipe(fds), 0);
+    child = fork();
+    if (child == 0) {
+        uint64_t v = random_u64();
+
+        _exit(write(fds[1], &v, sizeof(v)) == sizeof(v) ? 0 : 1);
+    }
+    we_drew = random_u64();
+    assert_int_equal(read(fds[0], &child_drew, sizeof(child_drew)), sizeof(child_drew));
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    close(fds[0]);
+    close(fds[1]);
+    assert_true(child_drew != we_drew);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -219,6 +243,7 @@ int main(void)
         cmocka_unit_test(below_is_below_and_even),
         cmocka_unit_test(below_zero_aborts),
         cmocka_unit_test(long_runs_are_filled_whole),
+        cmocka_unit_test(a_forked_child_draws_its_own),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
