@@ -5,8 +5,8 @@
 
 #include "common/id.h"
 
-/* Any thread, after the commit: forgets the pinned verdicts of its certificates here and at every replica, so that its next
- * request (also on live and resumed connections) is refused, and ends its wake-up stream. */
+/* Any thread, after the commit: forgets the pinned verdicts of its certificates here and at every replica, so that its
+ * next request (also on live and resumed connections) is refused, and ends its wake-up stream. */
 void device_cut(int tenant_no, struct uuid device);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* enrolment_token.c - see enrolment_token.h: base64url of 16 bytes id and 16 bytes secret. The secret has full entropy, so
- * a plain SHA-256 is enough to store. */
+/* enrolment_token.c - see enrolment_token.h: base64url of 16 bytes id and 16 bytes secret. The secret has full entropy,
+ * so a plain SHA-256 is enough to store. */
 #include "identity/enrolment_token.h"
 #include "common/strbuf.h"
 

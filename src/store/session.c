@@ -19,7 +19,7 @@ enum rc session_insert(struct tx *tx, struct arena *a, struct uuid id, struct uu
 }
 
 enum rc session_check(struct tx *tx, struct arena *a, struct uuid id, struct uuid account, usec_t now,
-                      uint32_t *ret_permissions, bool *ret_must_change, usec_t *ret_expires)
+                      struct session_holder *ret)
 {
     struct sql_args args;
     struct rows r;
@@ -28,12 +28,10 @@ enum rc session_check(struct tx *tx, struct arena *a, struct uuid id, struct uui
     args_uuid(&args, account);
     args_time(&args, now);
     enum rc rc = tx_one(tx, SQL_session_check, &args, &r);
-    if (rc != RC_OK)
-        return rc;
-    *ret_permissions = (uint32_t)rows_int(&r, 0, 0);
-    *ret_must_change = rows_bool(&r, 0, 1);
-    *ret_expires = rows_time(&r, 0, 2);
-    return RC_OK;
+    if (rc == RC_OK)
+        *ret = (struct session_holder){rows_slice(&r, 0, 3), (uint32_t)rows_int(&r, 0, 0), rows_bool(&r, 0, 1),
+                                       rows_time(&r, 0, 2)};
+    return rc;
 }
 
 enum rc session_lock(struct tx *tx, struct arena *a, struct uuid id, struct session_family *ret)
@@ -53,7 +51,8 @@ enum rc session_lock(struct tx *tx, struct arena *a, struct uuid id, struct sess
                                    .ended = !rows_null(&r, 0, 5),
                                    .must_change = rows_bool(&r, 0, 6),
                                    .permissions = (uint32_t)rows_int(&r, 0, 7),
-                                   .disabled = !rows_null(&r, 0, 8)};
+                                   .disabled = !rows_null(&r, 0, 8),
+                                   .account_name = rows_slice(&r, 0, 9)};
     return RC_OK;
 }
 

@@ -21,13 +21,21 @@ struct session_family { /* locked for a rotation */
     bool must_change;
     uint32_t permissions;
     bool disabled; /* the account */
+    struct slice account_name;
+};
+
+struct session_holder { /* what an access token stands on */
+    struct slice account_name;
+    uint32_t permissions;
+    bool must_change;
+    usec_t expires_at;
 };
 
 enum rc session_insert(struct tx *tx, struct arena *a, struct uuid id, struct uuid account, struct slice family_sealed,
                        usec_t now, struct slice address, struct slice user_agent, usec_t expires) MUST_CHECK;
 /* RC_NOT_FOUND: ended, expired, of another account, or the account is disabled. */
 enum rc session_check(struct tx *tx, struct arena *a, struct uuid id, struct uuid account, usec_t now,
-                      uint32_t *ret_permissions, bool *ret_must_change, usec_t *ret_expires) MUST_CHECK;
+                      struct session_holder *ret) MUST_CHECK;
 enum rc session_lock(struct tx *tx, struct arena *a, struct uuid id, struct session_family *ret) MUST_CHECK;
 enum rc session_rotate(struct tx *tx, struct arena *a, struct uuid id, int64_t counter, usec_t now, usec_t expires,
                        struct slice address, struct slice user_agent) MUST_CHECK;
