@@ -222,9 +222,10 @@ static struct slice describe(struct arena *a, int fd, const struct quarantine_it
     put_str(&w, "event", i->event);
     put_int(&w, "at", i->at);
     put_int(&w, "size", i->size);
-    put_int(&w, "mtime_ns", i->mtime_ns);
-    put_int(&w, "dev", (int64_t)i->dev);
-    put_int(&w, "ino", (int64_t)i->ino);
+    /* as text: they need more bits than a JSON number has */
+    put_str(&w, "mtime_ns", slice_of(arena_printf(a, "%lld", (long long)i->mtime_ns)));
+    put_str(&w, "dev", slice_of(arena_printf(a, "%llu", (unsigned long long)i->dev)));
+    put_str(&w, "ino", slice_of(arena_printf(a, "%llu", (unsigned long long)i->ino)));
     put_int(&w, "uid", i->uid);
     put_int(&w, "gid", i->gid);
     put_int(&w, "mode", i->mode);
@@ -264,9 +265,9 @@ static bool parse(struct arena *a, struct slice text, struct quarantine_item *re
     ret->event = text_of(o, "event");
     ret->at = int_of(o, "at");
     ret->size = int_of(o, "size");
-    ret->mtime_ns = int_of(o, "mtime_ns");
-    ret->dev = (uint64_t)int_of(o, "dev");
-    ret->ino = (uint64_t)int_of(o, "ino");
+    if (!slice_i64(text_of(o, "mtime_ns"), &ret->mtime_ns) || !slice_u64(text_of(o, "dev"), &ret->dev) ||
+        !slice_u64(text_of(o, "ino"), &ret->ino))
+        return false;
     ret->uid = (uint32_t)int_of(o, "uid");
     ret->gid = (uint32_t)int_of(o, "gid");
     ret->mode = (uint32_t)int_of(o, "mode");
@@ -373,7 +374,7 @@ enum rc quarantine_add(struct quarantine *q, int fd, struct quarantine_item *ite
     item->mode = st.st_mode & 07777;
     item->pending = true;
     struct arena *a = arena_new(ARENA);
-    char *name = file_name(a, item->id, ".pending");
+    char *name = file_name(a, item->id, ".part");
     int out = openat(q->dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     enum rc rc = out < 0 ? rc_of(errno) : write_copy(q, a, fd, out, item);
     if (rc != RC_OK)
@@ -381,8 +382,10 @@ enum rc quarantine_add(struct quarantine *q, int fd, struct quarantine_item *ite
             rc == RC_CONFLICT ? 0 : errno);
     if (out >= 0)
         close(out);
-    if (rc == RC_OK && fsync(q->dir) < 0)
-        rc = RC_UNAVAILABLE;
+    if (rc == RC_OK && (renameat(q->dir, name, q->dir, file_name(a, item->id, ".pending")) < 0 || fsync(q->dir) < 0)) {
+        rc = rc_of(errno);
+        say(ret_why, why_size, "the quarantine cannot be written", errno);
+    }
     if (rc != RC_OK && out >= 0)
         unlinkat(q->dir, name, 0);
     arena_free(&a);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* quarantine.h - the encrypted store of removed files: one file <uuid>.q per object (a sealed description, then sealed
- * pieces), so that no other scanner trips over it and nobody runs it. A file is first <uuid>.pending: whole and synced,
- * while the original still stands; it becomes .q when the original is gone. What a crash leaves pending is finished at
- * the next start. Belongs to the privileged processes and to the CLI run by root. A store object serves one thread. */
+ * pieces), so that no other scanner trips over it and nobody runs it. A file is <uuid>.part while it is written,
+ * .pending when it is whole and synced but the original still stands, and .q when the original is gone. What a crash
+ * leaves pending is finished at the next start. Belongs to the privileged processes and to the CLI run by root. A store
+ * object serves one thread. */
 #ifndef SEKISHO_AGENT_QUARANTINE_H
 #define SEKISHO_AGENT_QUARANTINE_H
 
@@ -45,6 +46,7 @@ enum rc quarantine_removable(int fd, const char *path, char *ret_why, size_t why
 enum rc quarantine_unlink(const char *path, uint64_t dev, uint64_t ino, char *ret_why, size_t why_size) MUST_CHECK;
 enum rc quarantine_commit(struct quarantine *q, struct uuid id) MUST_CHECK; /* pending -> kept */
 void quarantine_abort(struct quarantine *q, struct uuid id);                /* forgets a pending copy */
+void quarantine_sweep(struct quarantine *q); /* at start: drops copies that a crash left unfinished */
 
 /* All items, newest last. Damaged ones are left out and counted. */
 enum rc quarantine_list(struct quarantine *q, struct arena *a, struct quarantine_item **ret, size_t *ret_n,
