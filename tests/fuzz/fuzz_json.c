@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* links: common */
 /* fuzz_json.c - any bytes into the JSON reader. What is accepted keeps to the limits, and its text is accepted again as
  * an equal document. Seeds: corpus/fuzz_json, words: fuzz_json.dict. */
+/* links: common */
 #include "common/json.h"
 #include "common/must.h"
 

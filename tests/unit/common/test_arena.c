@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* test_arena.c - allocation, ceilings, growth and releases of arenas. */
 /* links: common */
 #include "unit.h"
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* test_clock.c - RFC 3339 both ways, and time that is fixed. */
 /* links: common */
 #include "unit.h"
 

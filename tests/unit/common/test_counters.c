@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* test_counters.c - sums over threads, and the text of Prometheus. */
 /* links: common */
 #include "unit.h"
 

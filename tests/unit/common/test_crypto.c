@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* test_crypto.c - known answers, and that each bit of a sealed secret counts. */
 /* links: common */
 #include "unit.h"
 

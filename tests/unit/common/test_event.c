@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* test_event.c - log lines: always one, always JSON. */
 /* links: common */
 #include "unit.h"
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* test_file.c - reading whole files and replacing them atomically. */
 /* links: common */
 #include "unit.h"
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* test_gzip.c - packing, damage and bombs. */
 /* links: common */
 #include "unit.h"
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* test_id.c - UUIDs and randomness, over threads and forks. */
 /* links: common */
 #include "unit.h"
 

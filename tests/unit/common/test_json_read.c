@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* test_json_read.c - the JSON reader: grammar, hazards and exact limits. */
 /* links: common */
 #include "unit.h"
 

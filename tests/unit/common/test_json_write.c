@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* test_json_write.c - the JSON writer: escapes, nesting and misuse. */
 /* links: common */
 #include "unit.h"
 

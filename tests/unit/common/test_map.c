@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* test_map.c - the hash map, against a model. */
 /* links: common */
 #include "unit.h"
 

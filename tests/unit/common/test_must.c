@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* test_must.c - what a failed assertion prints. */
 /* links: common */
 #include "unit.h"
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* test_params.c - configuration: what is read, refused, reloaded and printed. */
 /* links: common */
 #include "unit.h"
 

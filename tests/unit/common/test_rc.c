@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* test_rc.c - names of results. */
 /* links: common */
 #include "unit.h"
 

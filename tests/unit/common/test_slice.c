@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* test_slice.c - comparing, cutting, numbers and UTF-8. */
 /* links: common */
 #include "unit.h"
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* test_strbuf.c - growing buffers, their ceilings and encodings. */
 /* links: common */
 #include "unit.h"
 
