@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* glue.h - what the generated route table (handler/routes.gen.c) calls around each handler: decode the request, encode the
- * answer. Runs where the route's handler runs. Each fills c->fault unless RC_OK. */
+/* glue.h - what the generated route table (handler/routes.gen.c) calls around each handler: decode the request, encode
+ * the answer. Runs where the route's handler runs. Each fills c->fault unless RC_OK. */
 #ifndef SEKISHO_GLUE_H
 #define SEKISHO_GLUE_H
 
@@ -19,8 +19,8 @@ enum rc glue_no_request(struct call *c) MUST_CHECK;
 /* Agents: a message of the protocol from the body. */
 enum rc glue_message(struct call *c, const struct message_desc *desc, void *message) MUST_CHECK;
 
-/* Writes the answer into c->answer; desc is NULL when the status is all. In test builds an answer that breaks its contract
- * becomes an internal error whose log line names the field. */
+/* Writes the answer into c->answer; desc is NULL when the status is all. In test builds an answer that breaks its
+ * contract becomes an internal error whose log line names the field. */
 enum rc glue_answer(struct call *c, int status, const struct message_desc *desc, const void *answer) MUST_CHECK;
 
 /* The generated table once more, by address: rows of one pattern stand together, literal segments before {…}. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* corpus_runner.c - main() of a fuzzer built without libFuzzer: runs every file of the folders and files given, and some
- * thousand random changes of each from a fixed seed, so that the ordinary test build looks at the parsers as well. */
+/* corpus_runner.c - main() of a fuzzer built without libFuzzer: runs every file of the folders and files given, and
+ * some thousand random changes of each from a fixed seed, so that the ordinary test build looks at the parsers as well.
+ */
 #include <dirent.h>
 #include <stdint.h>
 #include <stdio.h>
