@@ -61,7 +61,7 @@ export function makeTenant(id, title, plan, seats, seed) {
   for (let index = 0; index < 164; index += 1) tenant.detections.push(makeDetection(tenant, random.below(14 * 86400)));
   tenant.detections.sort((a, b) => (a.occurred_at < b.occurred_at ? 1 : -1));
   for (const [type, age, count] of [['scan', 240, 6], ['update_modules', 5000, 40], ['show_message', 9000, 3], ['isolate', 40000, 1], ['scan', 90000, 12]]) {
-    makeTask(tenant, { type, devices: tenant.devices.slice(0, count).map((device) => device.id), created: ago(age), by: 'admin' });
+    makeTask(tenant, { type, devices: tenant.devices.slice(type === 'isolate' ? 3 : 0, type === 'isolate' ? 4 : count).map((device) => device.id), created: ago(age), by: 'admin' });
   }
   for (const task of tenant.tasks.slice(1)) for (const execution of tenant.executions.filter((one) => one.task_id === task.id)) finish(tenant, execution);
   for (const [name, uses, max, days, revoked] of [['Demo agent', 3, undefined, 30, false], ['Sales laptops, November', 25, 25, 12, false], ['Old image', 61, undefined, -20, false], ['Leaked on a share', 2, undefined, 9, true]]) {

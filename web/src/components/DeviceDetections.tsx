@@ -10,7 +10,7 @@ import { ErrorState } from './ErrorState';
 import { CheckIcon } from './icons';
 import { ListEmpty } from './ListEmpty';
 import { LocalPager, useLocalPages } from './LocalPager';
-import { ActionText, ResolvedText, SeverityText } from './Status';
+import { ActionText, ResolvedText, SeverityIcon } from './Status';
 
 export function DeviceDetections({ device }: { device: Device }) {
   const { t } = useTranslation('detections');
@@ -21,18 +21,20 @@ export function DeviceDetections({ device }: { device: Device }) {
     {
       key: 'name',
       title: t('column.name'),
-      width: 170,
+      width: 150,
       grow: true,
       cell: (row) => (
-        <Link to={`/detections?device=${device.id}&show=${row.id}`} title={row.name}>
-          {row.name}
-        </Link>
+        <span className="sk-name">
+          <SeverityIcon severity={row.severity} quiet={row.resolved} />
+          <Link className="sk-clip" to={`/detections?device=${device.id}&show=${row.id}`} title={row.name}>
+            {row.name}
+          </Link>
+        </span>
       ),
     },
-    { key: 'severity', title: t('column.severity'), width: 100, cell: (row) => <SeverityText severity={row.severity} quiet={row.resolved} /> },
-    { key: 'action', title: t('column.action'), width: 110, cell: (row) => <ActionText detection={row} /> },
-    { key: 'resolved', title: t('column.resolved'), width: 110, cell: (row) => <ResolvedText detection={row} /> },
-    { key: 'occurred_at', title: t('column.occurred'), width: 150, cell: (row) => format.time(row.occurred_at) },
+    { key: 'action', title: t('column.action'), width: 96, cell: (row) => <ActionText detection={row} /> },
+    { key: 'resolved', title: t('column.resolved'), width: 100, cell: (row) => <ResolvedText detection={row} /> },
+    { key: 'occurred_at', title: t('column.occurred'), width: 136, cell: (row) => format.time(row.occurred_at) },
   ];
   if (detections.isError && !detections.data) return <ErrorState error={detections.error} onRetry={() => void detections.refetch()} />;
   return (

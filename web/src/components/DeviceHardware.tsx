@@ -19,6 +19,7 @@ export function DeviceHardware({ detail }: { detail: DeviceDetail }) {
   }
   return (
     <>
+      <div className="sk-sections">
       <Section title={t('section.machine')}>
         <Facts
           items={[
@@ -122,6 +123,7 @@ export function DeviceHardware({ detail }: { detail: DeviceDetail }) {
           </table>
         </Section>
       )}
+      </div>
     </>
   );
 }

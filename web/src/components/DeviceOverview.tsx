@@ -26,6 +26,7 @@ export function DeviceOverview({ detail }: { detail: DeviceDetail }) {
           {t('identityQuestion.body')}
         </Alert>
       )}
+      <div className="sk-sections">
       <Section title={t('section.state')}>
         <Facts
           items={[
@@ -76,6 +77,7 @@ export function DeviceOverview({ detail }: { detail: DeviceDetail }) {
           ]}
         />
       </Section>
+      </div>
     </>
   );
 }

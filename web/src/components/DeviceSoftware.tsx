@@ -26,10 +26,10 @@ export function DeviceSoftware({ detail }: { detail: DeviceDetail }) {
     [software.data],
   );
   const columns: Column<Software & { id: string }>[] = [
-    { key: 'name', title: t('software.name'), width: 180, grow: true, cell: (row) => <span title={row.name}>{row.name}</span> },
-    { key: 'version', title: t('software.version'), width: 150, cell: (row) => <span title={row.version}>{row.version}</span> },
-    { key: 'vendor', title: t('software.vendor'), width: 150, cell: (row) => <span title={row.vendor}>{row.vendor}</span> },
-    { key: 'size', title: t('software.size'), width: 90, numeric: true, cell: (row) => (row.size_bytes ? format.bytes(row.size_bytes) : '') },
+    { key: 'name', title: t('software.name'), width: 150, grow: true, cell: (row) => <span title={row.name}>{row.name}</span> },
+    { key: 'version', title: t('software.version'), width: 120, cell: (row) => <span title={row.version}>{row.version}</span> },
+    { key: 'vendor', title: t('software.vendor'), width: 110, cell: (row) => <span title={row.vendor}>{row.vendor}</span> },
+    { key: 'size', title: t('software.size'), width: 80, numeric: true, cell: (row) => (row.size_bytes ? format.bytes(row.size_bytes) : '') },
   ];
   if (software.isError && !software.data) return <ErrorState error={software.error} onRetry={() => void software.refetch()} />;
   return (

@@ -23,13 +23,17 @@ export function DeviceTasks({ device }: { device: Device }) {
     {
       key: 'task',
       title: t('column.task'),
-      width: 140,
+      width: 124,
       cell: (row) => <Link to={`/tasks/${row.task_id}`}>{taskName({ type: row.task_type, name: row.task_name })}</Link>,
     },
-    { key: 'state', title: t('column.state'), width: 110, cell: (row) => <ExecutionStateText execution={row} /> },
-    { key: 'progress', title: t('column.progress'), width: 120, cell: (row) => <ExecutionProgress execution={row} /> },
-    { key: 'result', title: t('column.result'), width: 190, grow: true, cell: (row) => <ExecutionResult execution={row} /> },
-    { key: 'created', title: t('column.created'), width: 150, cell: (row) => format.time(row.created_at) },
+    {
+      key: 'state',
+      title: t('column.state'),
+      width: 104,
+      cell: (row) => (row.state === 'running' ? <ExecutionProgress execution={row} /> : <ExecutionStateText execution={row} />),
+    },
+    { key: 'result', title: t('column.result'), width: 124, grow: true, cell: (row) => <ExecutionResult execution={row} /> },
+    { key: 'created', title: t('column.created'), width: 136, cell: (row) => format.time(row.created_at) },
   ];
   if (executions.isError && !executions.data) return <ErrorState error={executions.error} onRetry={() => void executions.refetch()} />;
   return (

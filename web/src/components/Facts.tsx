@@ -9,7 +9,7 @@ export interface Fact {
 }
 
 export function Facts({ items, label }: { items: readonly (Fact | false)[]; label?: string }) {
-  const known = items.filter((item): item is Fact => item !== false && item.value !== undefined && item.value !== null && item.value !== '');
+  const known = items.filter((item): item is Fact => item !== false && item.value !== undefined && item.value !== null && item.value !== false && item.value !== '');
   return (
     <dl className="sk-facts" aria-label={label}>
       {known.map((item) => (

@@ -37,7 +37,9 @@ export function ListSearch({ state, label }: { state: ListState; label: string }
         clearTimeout(timer.current);
         timer.current = setTimeout(() => apply(short), SEARCH_DELAY_MS);
       }}
-      onSearch={(_event, value) => apply(value)}
+      onKeyDown={(event) => {
+        if (event.key === 'Enter') apply(text);
+      }}
       onClear={() => {
         setText('');
         apply('');

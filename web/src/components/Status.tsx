@@ -6,7 +6,7 @@ import type { Detection, Device, Execution, Severity } from '@/api/types';
 import { useFormat } from '@/hooks/useFormat';
 import { CheckIcon, ClockIcon, ErrorIcon, InfoIcon, IsolatedIcon, RefusedIcon, RunningIcon, WarningIcon } from './icons';
 
-export type Tone = 'quiet' | 'warning' | 'danger' | 'accent';
+export type Tone = 'quiet' | 'plain' | 'warning' | 'danger' | 'accent';
 
 export function Status({ tone = 'quiet', icon, children }: { tone?: Tone; icon: ReactNode; children: ReactNode }) {
   return (
@@ -71,12 +71,26 @@ export function SeverityText({ severity, quiet = false }: { severity: Severity; 
   return <Status tone={tone} icon={icon}>{text}</Status>;
 }
 
+/** The severity without its word, where the column has no room; the word is there for screen readers and on hover. */
+export function SeverityIcon({ severity, quiet }: { severity: Severity; quiet: boolean }) {
+  const { t } = useTranslation();
+  const text = t(`enum.severity.${severity}`);
+  const Icon = severity === 'critical' ? ErrorIcon : severity === 'warning' ? WarningIcon : InfoIcon;
+  const tone = quiet || severity === 'info' ? 'quiet' : severity === 'critical' ? 'danger' : 'warning';
+  return (
+    <span className={`sk-status sk-${tone}`} title={text}>
+      <Icon aria-hidden="true" />
+      <span className="sk-hidden">{text}</span>
+    </span>
+  );
+}
+
 export function ResolvedText({ detection }: { detection: Pick<Detection, 'resolved'> }) {
   const { t } = useTranslation();
   return detection.resolved ? (
     <Status icon={<CheckIcon />}>{t('enum.resolved.true')}</Status>
   ) : (
-    <Status tone="warning" icon={<ClockIcon />}>{t('enum.resolved.false')}</Status>
+    <Status tone="plain" icon={<ClockIcon />}>{t('enum.resolved.false')}</Status>
   );
 }
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { useQuery } from '@tanstack/react-query';
+import { sessionStore } from '@/services/session';
+import { useStore } from '@/services/store';
 import { queries } from './queries';
 
 const LEVELS = ['read', 'use', 'write'];
@@ -13,8 +15,11 @@ export function grants(permissions: readonly string[], wanted: string): boolean 
   });
 }
 
+/** The person signed in; undefined on the pages before that (sign-in, required password change). */
 export function useMe() {
-  return useQuery(queries.me()).data;
+  const session = useStore(sessionStore);
+  const enabled = session.phase === 'signed_in' && !session.grant.mustChangePassword;
+  return useQuery({ ...queries.me(), enabled }).data;
 }
 
 export function useCan(): (permission: string) => boolean {

@@ -128,7 +128,7 @@ function useColumns(state: ListState): Column<Detection>[] {
     {
       key: 'name',
       title: t('column.name'),
-      width: 210,
+      width: 194,
       sortable: true,
       cell: (row) => (
         <button type="button" className="sk-open" title={row.name} onClick={() => state.show(row.id)}>
@@ -136,13 +136,14 @@ function useColumns(state: ListState): Column<Detection>[] {
         </button>
       ),
     },
-    { key: 'severity', title: t('column.severity'), width: 100, sortable: true, descendingFirst: true, cell: (row) => <SeverityText severity={row.severity} quiet={row.resolved} /> },
-    { key: 'resolved', title: t('column.resolved'), width: 112, cell: (row) => <ResolvedText detection={row} /> },
-    { key: 'action', title: t('column.action'), width: 112, cell: (row) => <ActionText detection={row} /> },
+    { key: 'severity', title: t('column.severity'), width: 92, sortable: true, descendingFirst: true, cell: (row) => <SeverityText severity={row.severity} quiet={row.resolved} /> },
+    { key: 'occurred_at', title: t('column.occurred'), width: 140, sortable: true, descendingFirst: true, cell: (row) => <span className="sk-tabular" title={format.timeExact(row.occurred_at)}>{format.time(row.occurred_at)}</span> },
+    { key: 'resolved', title: t('column.resolved'), width: 106, cell: (row) => <ResolvedText detection={row} /> },
+    { key: 'action', title: t('column.action'), width: 104, cell: (row) => <ActionText detection={row} /> },
     {
       key: 'device',
       title: t('column.device'),
-      width: 160,
+      width: 130,
       cell: (row) => (
         <Link className="sk-quiet-link" to={`/devices/${row.device_id}`} title={row.device_name}>
           {row.device_name}
@@ -152,7 +153,7 @@ function useColumns(state: ListState): Column<Detection>[] {
     {
       key: 'object',
       title: t('column.object'),
-      width: 220,
+      width: 180,
       grow: true,
       cell: (row) => (
         <span className="sk-path" title={row.object}>
@@ -160,8 +161,7 @@ function useColumns(state: ListState): Column<Detection>[] {
         </span>
       ),
     },
-    { key: 'user', title: t('column.user'), width: 110, cell: (row) => <span title={row.user}>{row.user}</span> },
-    { key: 'type', title: t('column.type'), width: 120, cell: (row) => t(`common:enum.detectionType.${row.type}`) },
-    { key: 'occurred_at', title: t('column.occurred'), width: 154, sortable: true, descendingFirst: true, cell: (row) => <span className="sk-tabular" title={format.timeExact(row.occurred_at)}>{format.time(row.occurred_at)}</span> },
+    { key: 'user', title: t('column.user'), width: 100, cell: (row) => <span title={row.user}>{row.user}</span> },
+    { key: 'type', title: t('column.type'), width: 108, cell: (row) => t(`common:enum.detectionType.${row.type}`) },
   ];
 }
