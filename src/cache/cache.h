@@ -7,6 +7,7 @@
 #ifndef SEKISHO_CACHE_H
 #define SEKISHO_CACHE_H
 
+#include "cache/scripts.gen.h"
 #include "call/call.h"
 
 struct params;
@@ -31,7 +32,7 @@ void cache_revision_fill(int tenant_no, struct uuid device, int64_t revision, st
  * Redis surely away: RC_OK, and check-ins do not use the cache either for the next 30 s. In doubt: RC_UNAVAILABLE. */
 enum rc cache_revision_block(int tenant_no, const struct uuid *devices, size_t n) MUST_CHECK;
 
-/* ---- scripts for quota/: src/cache/scripts/<name>.lua, by hash. On a loop. */
+/* ---- scripts for quota/: src/cache/scripts/<name>.lua, by hash (enum cache_script). On a loop. */
 struct cache_reply {
     bool ok; /* false: Redis is away or too slow */
     int n;   /* values of a flat array reply */
@@ -40,11 +41,6 @@ struct cache_reply {
         int64_t num;
         struct slice str; /* memory of the call's arena */
     } value[8];
-};
-enum cache_script {
-    SCRIPT_CHECKIN, /* one round trip of a check-in: bucket decision and revision entry */
-    SCRIPT_RATE,    /* token bucket: key, rate, burst, cost */
-    SCRIPT_REVISION_FILL
 };
 void cache_script(struct call *c, enum cache_script s, const struct slice *keys, int n_keys, const struct slice *args, int n_args,
                   void (*done)(struct call *c, const struct cache_reply *r, void *arg), void *arg);
