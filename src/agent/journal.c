@@ -35,6 +35,7 @@
 #define PAYLOAD_MAX     (PAYLOAD_FIXED + JOURNAL_KIND_MAX + JOURNAL_BODY_MAX)
 #define RECORD_MAX      (RECORD_HEADER + PAYLOAD_MAX)
 #define WINDOW          (RECORD_MAX * 2)
+#define RECENT          4096
 
 struct segment {
     uint64_t number;
@@ -62,7 +63,27 @@ struct journal {
     uint64_t cursor_segment;
     uint64_t cursor_offset;
     uint64_t cursor_seq;
+    /* ids of the latest records, oldest first from recent_at on */
+    struct map *known;
+    struct uuid *recent;
+    size_t recent_at;
 };
+
+static void remember(struct journal *j, struct uuid id)
+{
+    if (map_put(j->known, MAP_KEY(id), j))
+        return;
+    struct uuid *place = &j->recent[j->recent_at];
+    if (!uuid_is_nil(*place))
+        map_remove(j->known, MAP_KEY(*place));
+    *place = id;
+    j->recent_at = (j->recent_at + 1) % RECENT;
+}
+
+bool journal_knows(const struct journal *j, struct uuid id)
+{
+    return map_get(j->known, MAP_KEY(id)) != NULL;
+}
 
 /* --- bytes */
 
@@ -527,6 +548,7 @@ static bool flush(int fd, struct strbuf *out, bool force)
 
 struct drop {
     int priority;  /* this one and lower; -1: none */
+    uint64_t only; /* this number alone; 0: not by number */
     usec_t before; /* 0: whatever the age */
     const char *reason;
     uint64_t expect;    /* repairing: number that the first record should have, 0: not known */
@@ -584,7 +606,9 @@ static enum rc rewrite(struct journal *j, size_t i, const struct drop *d, uint64
         }
         expect = rec.seq + 1;
         bool old_gap = is_gap(&rec);
-        bool drop = !old_gap && (int)rec.priority <= d->priority && (d->before == 0 || rec.occurred < d->before);
+        bool drop = d->only
+                        ? rec.seq == d->only
+                        : !old_gap && (int)rec.priority <= d->priority && (d->before == 0 || rec.occurred < d->before);
         if (drop || (old_gap && gap.first)) {
             lost += drop ? 1 : 0;
             gap_extend(&gap, rec.first, rec.seq, drop ? d->reason : "damage");
@@ -811,6 +835,7 @@ static enum rc load(struct journal *j)
                 break;
             }
             segment_count(s, &rec);
+            remember(j, rec.id);
             if (rec.seq < expect)
                 continue; /* acknowledged */
             if (rec.first > expect)
@@ -994,6 +1019,8 @@ enum rc journal_open(const char *dir, struct journal_limits limits, struct journ
     j->dir = must_strdup(dir);
     j->limits = limits;
     j->active = -1;
+    j->known = map_new(0);
+    j->recent = must_alloc(RECENT * sizeof(*j->recent));
     char *lock = format("%s/lock", dir);
     j->lock = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     free(lock);
@@ -1035,6 +1062,8 @@ void journal_close(struct journal **jp)
     unload(j);
     if (j->lock >= 0)
         close(j->lock);
+    map_free(&j->known, NULL);
+    free(j->recent);
     free(j->dir);
     free(j);
 }
@@ -1169,6 +1198,7 @@ enum rc journal_append(struct journal *j, struct slice kind, enum journal_priori
     s->size += need;
     segment_count(s, &r);
     j->head = r.seq;
+    remember(j, id);
     *ret_seq = r.seq;
     return RC_OK;
 }
@@ -1235,6 +1265,22 @@ enum rc journal_ack(struct journal *j, uint64_t seq)
     j->ack = seq;
     drop_acknowledged(j);
     return RC_OK;
+}
+
+enum rc journal_refuse(struct journal *j, uint64_t seq)
+{
+    if (seq <= j->ack || seq > j->head)
+        return RC_INVALID;
+    struct drop d = {.priority = -1, .only = seq, .reason = "damage"};
+    uint64_t lost = 0;
+    enum rc rc = RC_NOT_FOUND;
+    for (size_t i = 0; i < j->n_segments; i++)
+        if (j->segments[i].first <= seq && seq <= j->segments[i].last) {
+            rc = rewrite(j, i, &d, &lost);
+            break;
+        }
+    enum rc counted = count_lost(j, lost);
+    return rc == RC_OK ? counted : rc;
 }
 
 enum rc journal_new_epoch(struct journal *j)

@@ -53,6 +53,9 @@ uint64_t journal_lost(const struct journal *j, usec_t *ret_at);
 enum rc journal_append(struct journal *j, struct slice kind, enum journal_priority priority, struct uuid id,
                        usec_t occurred, struct slice body, uint64_t *ret_seq) MUST_CHECK;
 
+/* Whether a record with this id is held, or was among the latest few thousand: for events that are offered twice. */
+bool journal_knows(const struct journal *j, struct uuid id);
+
 /* Records from number `from` on, in order, at most max_records and max_bytes of body (but at least one record), copied
  * into the arena. */
 enum rc journal_read(struct journal *j, uint64_t from, size_t max_records, size_t max_bytes, struct arena *a,
@@ -60,6 +63,9 @@ enum rc journal_read(struct journal *j, uint64_t from, size_t max_records, size_
 
 /* All up to seq are committed by the server. RC_INVALID: above the head, so it speaks of another journal. */
 enum rc journal_ack(struct journal *j, uint64_t seq) MUST_CHECK;
+
+/* Takes out a record that the server cannot accept, ever; a gap record with the reason damage takes its place. */
+enum rc journal_refuse(struct journal *j, uint64_t seq) MUST_CHECK;
 
 /* Renumbers what is not acknowledged under a new random epoch, atomically: after a crash either the old or the new one
  * is there, whole. Ids, times and hashes of records stay. */

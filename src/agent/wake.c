@@ -123,9 +123,8 @@ int wake_tick(struct wake *w, int64_t revision)
 {
     uint64_t now = now_ms();
     if (w->request) {
-        uint64_t limit = w->open ? SILENCE_MS : ANSWER_MS;
-        if (now - w->heard < limit)
-            return (int)(limit - (now - w->heard)) + 1;
+        if (now - w->heard < SILENCE_MS)
+            return (int)(SILENCE_MS - (now - w->heard)) + 1;
         ev_warn(AREA_AGENT, "wake-up stream is silent");
         wake_close(w);
         pause_stream(w);
@@ -138,7 +137,7 @@ int wake_tick(struct wake *w, int64_t revision)
     w->lines.skip = false;
     w->heard = now;
     w->request = http_stream(w->h, w->path, on_data, on_done, w);
-    return ANSWER_MS;
+    return SILENCE_MS;
 }
 
 bool wake_is_open(const struct wake *w)

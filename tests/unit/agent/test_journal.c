@@ -665,6 +665,35 @@ static void test_snapshot(void **state)
     journal_close(&j);
 }
 
+static void test_known_and_refused(void **state)
+{
+    (void)state;
+    struct arena *a = arena_new(1 << 20);
+    struct journal *j = must_open(sub("known"), wide);
+    for (unsigned i = 1; i <= 9; i++)
+        add(j, i, JOURNAL_NORMAL);
+    assert_true(journal_knows(j, id_of(9)));
+    assert_false(journal_knows(j, id_of(10)));
+    assert_int_equal(journal_ack(j, 3), RC_OK);
+    assert_int_equal(journal_refuse(j, 3), RC_INVALID);
+    assert_int_equal(journal_refuse(j, 10), RC_INVALID);
+    assert_int_equal(journal_refuse(j, 5), RC_OK);
+    assert_sound(j);
+    struct journal_record *r;
+    size_t n = read_all(j, a, &r);
+    assert_int_equal(n, 6);
+    assert_true(slice_eq(r[1].kind, SLICE("gap")));
+    assert_int_equal(r[1].seq, 5);
+    assert_int_equal(add(j, 10, JOURNAL_NORMAL), 10);
+    assert_int_equal(journal_new_epoch(j), RC_OK);
+    journal_close(&j);
+    j = must_open(sub("known"), wide);
+    assert_true(journal_knows(j, id_of(10)) && journal_knows(j, id_of(4)));
+    assert_sound(j);
+    journal_close(&j);
+    arena_free(&a);
+}
+
 static void test_random_operations(void **state)
 {
     (void)state;
@@ -763,6 +792,7 @@ int main(void)
         cmocka_unit_test(test_kill),
         cmocka_unit_test(test_snapshot),
         cmocka_unit_test(test_random_operations),
+        cmocka_unit_test(test_known_and_refused),
         cmocka_unit_test(test_full_disk),
     };
     return cmocka_run_group_tests(tests, make_base, drop_base);
