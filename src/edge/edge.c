@@ -212,7 +212,7 @@ static void cut_all(struct loop *l, void *arg)
         conn_cut(c, "end of the drain");
 }
 
-static unsigned open_connections(struct edge *e)
+unsigned edge_connections(const struct edge *e)
 {
     return atomic_load(&e->n_conns);
 }
@@ -222,9 +222,9 @@ static bool wait_for_none(struct edge *e, int ms)
     struct timespec nap = {.tv_nsec = 20 * 1000 * 1000};
 
     for (uint64_t end = clock_mono_ns() + (uint64_t)ms * 1000000; clock_mono_ns() < end; nanosleep(&nap, NULL))
-        if (open_connections(e) == 0)
+        if (edge_connections(e) == 0)
             return true;
-    return open_connections(e) == 0;
+    return edge_connections(e) == 0;
 }
 
 bool edge_drain(struct edge *e, int ms)
@@ -272,7 +272,7 @@ void edge_free(struct edge **edge)
     loops_visit(end_loop, e);
     loops_stop();
     helper_free(&e->helper);
-    if (open_connections(e) == 0)
+    if (edge_connections(e) == 0)
         for (int i = 0; i < SITES; i++)
             h2o_config_dispose(&e->global[i]);
     tls_free(&e->tls);
