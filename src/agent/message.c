@@ -82,7 +82,7 @@ static bool notify(const char *program, uid_t uid, const char *bus, const char *
     struct passwd *pw = getpwuid(uid);
     if (!pw)
         return false;
-    char address[600], home[600];
+    char address[900], home[600];
     snprintf(address, sizeof(address), "DBUS_SESSION_BUS_ADDRESS=unix:path=%s", bus);
     snprintf(home, sizeof(home), "HOME=%s", pw->pw_dir);
     pid_t pid = fork();
@@ -91,8 +91,7 @@ static bool notify(const char *program, uid_t uid, const char *bus, const char *
         const char *argv[] = {program, "--app-name=Sekisho", "--urgency=critical", "--", title, text, NULL};
         const char *env[] = {address, home, NULL};
         char said[256];
-        if (geteuid() == 0 &&
-            (initgroups(pw->pw_name, pw->pw_gid) < 0 || setgid(pw->pw_gid) < 0 || setuid(uid) < 0))
+        if (geteuid() == 0 && (initgroups(pw->pw_name, pw->pw_gid) < 0 || setgid(pw->pw_gid) < 0 || setuid(uid) < 0))
             _exit(1);
         if (geteuid() != uid || run_program(argv, env, SLICE(""), 5000, &status, said, sizeof(said)) != RC_OK)
             _exit(1);

@@ -490,6 +490,18 @@ void quarantine_abort(struct quarantine *q, struct uuid id)
     arena_free(&a);
 }
 
+void quarantine_sweep(struct quarantine *q)
+{
+    int copy = openat(q->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *d = copy < 0 ? NULL : fdopendir(copy);
+    for (struct dirent *e; d && (e = readdir(d));) {
+        if (slice_ends(slice_of(e->d_name), SLICE(".part")))
+            unlinkat(q->dir, e->d_name, 0);
+    }
+    if (d)
+        closedir(d);
+}
+
 /* ---- reading back */
 
 static enum rc read_description(struct quarantine *q, struct arena *a, int fd, struct uuid id, off_t *at,
