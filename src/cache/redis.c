@@ -42,13 +42,6 @@ struct redis {
     void *on_up_arg;
 };
 
-struct listener {
-    void (*fn)(struct slice, void *);
-    void *arg;
-};
-
-static void connect_now(struct redis *r);
-
 /* ---- hiredis' events on our loop */
 
 static void readable(void *arg)
@@ -216,7 +209,8 @@ static void replied(redisAsyncContext *context, void *reply, void *arg)
     free(q);
 }
 
-void redis_send(struct redis *r, int argc, const struct slice *argv, void (*done)(const struct redisReply *, void *), void *arg)
+void redis_send(struct redis *r, int argc, const struct slice *argv, void (*done)(const struct redisReply *, void *),
+                void *arg)
 {
     const char *text[ARGS_MAX];
     size_t length[ARGS_MAX];
@@ -243,19 +237,22 @@ void redis_send(struct redis *r, int argc, const struct slice *argv, void (*done
 static void heard(redisAsyncContext *context, void *reply_of_hiredis, void *arg)
 {
     const redisReply *reply = reply_of_hiredis;
-    const struct listener *l = arg;
+    const struct redis_listener *l = arg;
     (void)context;
-    if (reply && reply->type == REDIS_REPLY_ARRAY && reply->elements == 3 && reply->element[0]->type == REDIS_REPLY_STRING &&
-        slice_eq(slice_of(reply->element[0]->str), SLICE("message")) && reply->element[2]->type == REDIS_REPLY_STRING)
+    if (reply && reply->type == REDIS_REPLY_ARRAY && reply->elements == 3 &&
+        reply->element[0]->type == REDIS_REPLY_STRING && slice_eq(slice_of(reply->element[0]->str), SLICE("message")) &&
+        reply->element[2]->type == REDIS_REPLY_STRING)
         l->fn(slice_mem(reply->element[2]->str, (size_t)reply->element[2]->len), l->arg);
 }
 
-void redis_listen(struct redis *r, const char *channel, void (*fn)(struct slice, void *), void *arg)
+void redis_listen(struct redis *r, const struct redis_listener *l)
 {
-    struct listener *l = must_alloc(sizeof *l); /* lives as long as the process: the channels are few and fixed */
-    *l = (struct listener){fn, arg};
+    union {
+        const struct redis_listener *in;
+        void *out;
+    } listener = {.in = l}; /* hiredis wants a plain pointer; heard() reads only */
     r->listening = true;
-    redisAsyncCommand(r->context, heard, l, "SUBSCRIBE %s", channel);
+    redisAsyncCommand(r->context, heard, listener.out, "SUBSCRIBE %s", l->channel);
 }
 
 /* ---- life */

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Makes C and documentation from the contracts (DESIGN law 7).
 
-  generate.py --out build/gen          writes {wire,handler,store,call}/*.gen.{h,c}
+  generate.py --out build/gen          writes {wire,handler,store,call,cache}/*.gen.{h,c}
   generate.py --docs build/docs        writes api.md and protocol.md
   generate.py --check                  reads everything, writes nothing
   generate.py --fixture PREFIX --wire FILE|--api FILE --out DIR   codecs of one contract alone, for the tests
@@ -14,6 +14,7 @@ from pathlib import Path
 import api
 import cwriter
 import problems
+import scripts
 import sql
 import wire
 from model import ContractError
@@ -43,6 +44,9 @@ def generate(src, out):
         "store/sql.gen.h": sql.header(statements, families),
         "store/sql.gen.c": sql.source(statements, families),
     }
+    lua = scripts.read(sorted((src / "cache/scripts").glob("*.lua")))
+    files["cache/scripts.gen.h"] = scripts.header(lua)
+    files["cache/scripts.gen.c"] = scripts.source(lua)
     for name, text in files.items():
         cwriter.write(out / name, text)
 
