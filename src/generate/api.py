@@ -78,7 +78,7 @@ class Contract:
                     self.fail(f"{at}.required", f"{r} is no property")
             for f, d in (s.get("properties") or {}).items():
                 m.fields.append(self.read_field(f"{at}.{f}", m.c_name, f, d, f in required))
-        self.ordered = in_order(self.messages.values())
+        self.ordered = in_order(path, self.messages.values())
         self.operations = [
             self.read_operation(p, method, op)
             for p, item in (self.doc.get("paths") or {}).items()
@@ -335,6 +335,7 @@ def header(c, name="api.gen.h", wire=None):
     body = '#include "common/decode.h"\n' + ('#include "wire/agent.gen.h"\n\nstruct call;\n\n' if wire else "\n")
     body += "\n".join(cwriter.enum_header(e) for e in c.all_enums()) + "\n"
     body += "\n".join(cwriter.codec_header(m) for m in c.ordered)
+    body += "\n" + cwriter.all_header(c.prefix)
     body += "\n/* ---------------------------------------------------------------- requests */\n\n"
     for o in c.operations:
         if o.has_request:
@@ -354,6 +355,7 @@ def source(c, include="handler/api.gen.h", name="api.gen.c"):
     out += f'#include "{include}"\n#include "common/encode.h"\n\n'
     out += "".join(cwriter.enum_source(e) for e in c.all_enums())
     out += "".join(cwriter.codec_source(m, LIMITS) for m in c.ordered)
+    out += cwriter.all_source(c.prefix, c.ordered)
     for o in c.operations:
         if o.has_request and not o.stream:
             n = f"{c.prefix}_{o.id}"

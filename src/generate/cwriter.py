@@ -219,5 +219,18 @@ void {n}_encode(struct json_writer *w, const struct {n} *m)
     )
 
 
+def all_header(prefix):
+    """Every message of a contract: for tests and fuzzers that walk them all."""
+    return f"extern const struct message_desc *const {prefix}_messages[];\nextern const size_t {prefix}_messages_count;\n"
+
+
+def all_source(prefix, messages):
+    rows = "".join(f"    &{m.c_name}_desc,\n" for m in messages)
+    return (
+        f"const struct message_desc *const {prefix}_messages[] = {{\n{rows}}};\n"
+        f"const size_t {prefix}_messages_count = {len(messages)};\n\n"
+    )
+
+
 def bounds_ok(f):
     return -INT_SAFE <= f.min <= f.max <= INT_SAFE

@@ -6,7 +6,6 @@ with the path of the place at fault.
 """
 import re
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import yaml
 
@@ -53,7 +52,8 @@ UniqueLoader.yaml_implicit_resolvers = {
 
 def load_yaml(path):
     try:
-        return yaml.load(Path(path).read_text(encoding="utf-8"), Loader=UniqueLoader)
+        with open(path, encoding="utf-8") as f:  # a file, so that errors name it
+            return yaml.load(f, Loader=UniqueLoader)
     except yaml.YAMLError as e:
         raise ContractError(path, str(e).replace("\n", " ")) from e
 
@@ -131,7 +131,7 @@ class Message:
     source_name: str = ""
 
 
-def in_order(messages):
+def in_order(path, messages):
     """Messages with those they are made of first; a message that contains itself is refused."""
     done, open_, out = set(), [], []
 
@@ -139,7 +139,7 @@ def in_order(messages):
         if m.c_name in done:
             return
         if m.c_name in open_:
-            raise ContractError(m.source_name, "contains itself: " + " -> ".join(open_ + [m.c_name]))
+            raise ContractError(f"{path}: {m.source_name}", "contains itself: " + " -> ".join(open_ + [m.c_name]))
         open_.append(m.c_name)
         for f in m.fields:
             if f.kind == "object":

@@ -113,7 +113,7 @@ def check(s):
 
     if ";" in bare.rstrip().rstrip(";"):
         fail("has more than one statement")
-    if re.search(r"\b(select|returning)\s+(\w+\.)?\*", words) or re.search(r",\s*(\w+\.)?\*(?!\s*[\w(])", words):
+    if re.search(r"\b(select|returning)\s+(distinct\s+)?\*|\w\.\*|,\s*\*\s*(,|from\b|;)", words):
         fail("names no columns (*)")
     if "search_path" in words:
         fail("uses search_path")

@@ -43,7 +43,7 @@ class Contract:
         for name, fields in bodies.items():
             self.name(f"messages.{name}", name)
             self.messages[name].fields = [self.read_field(f"messages.{name}.{f}", f, d) for f, d in fields.items()]
-        self.ordered = in_order(self.messages.values())
+        self.ordered = in_order(path, self.messages.values())
         self.routes = [self.read_route(i, r) for i, r in enumerate(doc.get("routes") or [])]
 
     def fail(self, at, what):
@@ -134,6 +134,7 @@ def header(c, name="agent.gen.h"):
     body += "\n".join(cwriter.enum_header(e) for e in c.enums.values()) + "\n"
     for m in c.ordered:
         body += cwriter.codec_header(m) + "\n"
+    body += cwriter.all_header(c.prefix) + "\n"
     if c.routes:
         p = c.prefix.upper()
         body += f"enum {c.prefix}_route {{ {', '.join(f'{p}_ROUTE_{r.id.upper()}' for r in c.routes)}, {p}_ROUTE_COUNT }};\n"
@@ -148,6 +149,7 @@ def source(c, include="wire/agent.gen.h", name="agent.gen.c"):
     out += f'#include "{include}"\n#include "common/encode.h"\n\n'
     out += "".join(cwriter.enum_source(e) for e in c.enums.values())
     out += "".join(cwriter.codec_source(m, LIMITS) for m in c.ordered)
+    out += cwriter.all_source(c.prefix, c.ordered)
     if c.routes:
         out += f"const struct wire_route_info wire_routes[{c.prefix.upper()}_ROUTE_COUNT] = {{\n"
         for r in c.routes:
