@@ -27,7 +27,7 @@ enum rc audit_write(struct call *c)
 {
     if (!c->route->audit)
         return RC_OK;
-    must(c->tx && c->principal);
+    must(c->tx && c->principal); /* handlers without c->tx write their row themselves */
     bool user = principal_kind(c->principal) == PRINCIPAL_USER;
     struct audit_row row = {.account = user ? principal_subject(c->principal) : (struct uuid){{0}},
                             .session = user ? principal_session(c->principal) : (struct uuid){{0}},
