@@ -106,8 +106,8 @@ static void the_old_are_shed(void **state)
 
     (void)state;
     put(q, 1, 0, 10);
-    put(q, 1, 1, 30);
     put(q, 2, 2, 20);
+    put(q, 1, 1, 30);
     assert_ptr_equal(queue_shed(q, 25), &jobs[0]);
     assert_ptr_equal(queue_shed(q, 25), &jobs[2]);
     assert_null(queue_shed(q, 25));
