@@ -73,7 +73,7 @@ const STEPS = {
     await page.goto(`${BASE}/devices?sort=problems&direction=desc`);
     await page.locator('tr[data-row] .sk-open').first().click();
     await page.getByTestId('open-full-page').click();
-    await page.waitForURL(/devices\/[0-9a-f-]+/);
+    await page.locator('.sk-crumbs').waitFor();
     await page.locator('[data-tab=hardware]').click();
     await page.locator('.sk-plain-table').first().waitFor();
   },

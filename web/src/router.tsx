@@ -10,6 +10,7 @@ import { Shell } from './components/Shell';
 export const router = createBrowserRouter([
   {
     ErrorBoundary: CrashPage,
+    HydrateFallback: () => null, // the first page's file is on its way
     children: [
       {
         Component: SignedOutOnly,

@@ -29,8 +29,11 @@ export function DayChart({ days }: { days: readonly Day[] }) {
       {days.map((day) => (
         <li key={day.day}>
           <Link to={dayLink(day.day, format.zone)} aria-label={t('byDay.bar', { day: format.day(day.day), count: day.count, number: format.number(day.count) })}>
-            <span className="sk-day-count">{day.count > 0 ? format.number(day.count) : ''}</span>
-            <span className="sk-day-bar" style={{ height: `${(day.count / most) * 100}%` }} />
+            <span className="sk-day-plot">
+              <span className="sk-day-bar" style={{ height: `${(day.count / most) * 100}%` }}>
+                {day.count > 0 && <span className="sk-day-count">{format.number(day.count)}</span>}
+              </span>
+            </span>
             <span className="sk-day-name">{format.day(day.day)}</span>
           </Link>
         </li>

@@ -21,7 +21,7 @@ export function ExecutionProgress({ execution }: { execution: Execution }) {
   if (execution.state === 'running' || execution.state === 'cancelling') {
     return <Bar percent={execution.progress} label={t('progressOn', { name: execution.device_name })} />;
   }
-  return <span className="sk-muted">{execution.state === 'done' ? t('complete') : ''}</span>;
+  return null;
 }
 
 export function ExecutionResult({ execution }: { execution: Execution }) {

@@ -40,18 +40,13 @@ export function useListState(): ListState {
 
   const set = useCallback<ListState['set']>(
     (changes, options) => {
-      setParams(
-        (before) => {
-          const after = new URLSearchParams(before);
-          after.delete(CURSOR);
-          for (const [name, value] of Object.entries(changes)) {
-            if (value === null || value === '') after.delete(name);
-            else after.set(name, value);
-          }
-          return after;
-        },
-        { replace: options?.replace ?? false, preventScrollReset: true },
-      );
+      const after = currentParams();
+      after.delete(CURSOR);
+      for (const [name, value] of Object.entries(changes)) {
+        if (value === null || value === '') after.delete(name);
+        else after.set(name, value);
+      }
+      setParams(after, { replace: options?.replace ?? false, preventScrollReset: true });
     },
     [setParams],
   );
@@ -59,7 +54,7 @@ export function useListState(): ListState {
   return useMemo<ListState>(() => {
     const cursor = params.get(CURSOR) ?? undefined;
     const goTo = (target: string, nextTrail: string[]) => {
-      const after = new URLSearchParams(params);
+      const after = currentParams();
       if (target === '') after.delete(CURSOR);
       else after.set(CURSOR, target);
       setParams(after, { state: { trail: nextTrail } satisfies PageTrail });
@@ -81,7 +76,7 @@ export function useListState(): ListState {
       first: () => goTo('', []),
       shown: params.get(SHOW) ?? undefined,
       show: (id) => {
-        const after = new URLSearchParams(params);
+        const after = currentParams();
         if (id === null) after.delete(SHOW);
         else after.set(SHOW, id);
         // Opening makes a history entry, walking from row to row does not.
@@ -89,6 +84,11 @@ export function useListState(): ListState {
       },
     };
   }, [params, setParams, set, trail, limit, location.state]);
+}
+
+/** From the address bar, not from the last render: two quick changes must not undo each other. */
+function currentParams(): URLSearchParams {
+  return new URLSearchParams(window.location.search);
 }
 
 function readLimit(param: string | null): number {

@@ -157,7 +157,7 @@ function useColumns(state: ListState): Column<Device>[] {
     {
       key: 'name',
       title: t('column.name'),
-      width: 150,
+      width: 140,
       grow: true,
       sortable: true,
       cell: (device) => (
@@ -187,8 +187,8 @@ function useColumns(state: ListState): Column<Device>[] {
       cell: (device) =>
         device.unresolved > 0 ? <Link to={`/detections?device=${device.id}&resolved=false`}>{format.number(device.unresolved)}</Link> : <span className="sk-muted">{format.number(0)}</span>,
     },
-    { key: 'os_name', title: t('column.os'), width: 158, sortable: true, cell: (device) => <OsLabel device={device} /> },
-    { key: 'ip', title: t('column.ip'), width: 116, cell: (device) => <span className="sk-tabular">{device.ip}</span> },
+    { key: 'os_name', title: t('column.os'), width: 172, sortable: true, cell: (device) => <OsLabel device={device} /> },
+    { key: 'ip', title: t('column.ip'), width: 112, cell: (device) => <span className="sk-tabular">{device.ip}</span> },
     { key: 'group', title: t('column.group'), width: 104, cell: (device) => <span title={groupName(device.group_name)}>{groupName(device.group_name)}</span> },
     {
       key: 'actions',

@@ -10,6 +10,7 @@ import { QuarantineIcon } from '@/components/icons';
 import { ListEmpty } from '@/components/ListEmpty';
 import { ListPage } from '@/components/ListPage';
 import { PageHeader } from '@/components/PageHeader';
+import { Button } from '@/components/pf';
 import { queries } from '@/hooks/queries';
 import { useFormat } from '@/hooks/useFormat';
 import { useListState } from '@/hooks/useListState';
@@ -42,9 +43,9 @@ export function QuarantinePage() {
       title: t('column.device'),
       width: 180,
       cell: (row) => (
-        <button type="button" className="sk-open sk-quiet" title={t('quarantine.onlyDevice', { name: row.device_name })} onClick={() => state.set({ device: row.device_id })}>
+        <Link className="sk-quiet-link" to={`/devices/${row.device_id}/detections`} title={row.device_name}>
           {row.device_name}
-        </button>
+        </Link>
       ),
     },
     { key: 'size', title: t('column.size'), width: 90, numeric: true, cell: (row) => format.bytes(row.size_bytes) },
@@ -62,7 +63,18 @@ export function QuarantinePage() {
       ),
     },
     { key: 'at', title: t('column.quarantined'), width: 154, cell: (row) => <span className="sk-tabular">{format.time(row.quarantined_at)}</span> },
-    { key: 'open', title: t('column.details'), width: 110, quiet: true, cell: (row) => <Link to={`/devices/${row.device_id}/detections`}>{t('quarantine.toDevice')}</Link> },
+    {
+      key: 'only',
+      title: t('column.filter'),
+      width: 124,
+      quiet: true,
+      cell: (row) =>
+        deviceId === undefined && (
+          <Button variant="link" size="sm" isInline aria-label={t('quarantine.onlyNamed', { name: row.device_name })} onClick={() => state.set({ device: row.device_id })}>
+            {t('quarantine.only')}
+          </Button>
+        ),
+    },
   ];
   return (
     <div className="sk-page sk-fill">
