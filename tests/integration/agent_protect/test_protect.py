@@ -616,7 +616,7 @@ class Isolation(Base):
         isolated = dict(server=True, server6=True, server_other_port=False, other=False, other6=False, incoming=False,
                         loopback=True)
         self.assertEqual(self.picture(), isolated)
-        p.wait(lambda l: l["what"] == "change" and l["facts"]["isolated"])
+        self.assertTrue(until(lambda: p.all[-1]["what"] == "facts" and p.all[-1]["facts"]["isolated"] or p.tell("facts"), 5, 0.3))
         os.killpg(p.process.pid, signal.SIGKILL)
         p.process.wait()
         self.assertEqual(self.picture(), isolated)
