@@ -133,13 +133,26 @@ int migrations_latest(const struct migrations *m)
 
 /* ---- control */
 
+static enum rc tables_exist(struct owner *o, struct arena *a, bool *ret)
+{
+    struct pg_error e;
+    struct rows r;
+    enum rc rc = pg_run(o->pg, a, "SELECT to_regclass('control.tenant_migration') IS NOT NULL", NULL, &r, &e);
+
+    if (rc != RC_OK)
+        return owner_fail(o, rc, "PostgreSQL: %s (SQLSTATE %s)", e.message, e.sqlstate);
+    *ret = rows_bool(&r, 0, 0);
+    return RC_OK;
+}
+
 static enum rc own(struct owner *o, struct arena *a)
 {
+    bool there;
     enum rc rc;
 
     /* Looked at first: CREATE ... IF NOT EXISTS would write a notice each time. */
-    rc = owner_run(o, a, "Migrating", "SELECT 'control.migration'::regclass, 'control.tenant_migration'::regclass");
-    if (rc == RC_OK || rc == RC_UNAVAILABLE)
+    rc = tables_exist(o, a, &there);
+    if (rc != RC_OK || there)
         return rc;
     for (size_t i = 0; i < sizeof(own_tables) / sizeof(own_tables[0]); i++) {
         rc = owner_run(o, a, "Making the tables of migrations", own_tables[i]);
@@ -481,7 +494,7 @@ enum rc migrate_status(struct owner *o, struct migrate_status *ret)
 {
     struct arena *a = arena_new(WORK_ARENA * 4);
     struct migrations control, tenant;
-    struct pg_error e;
+    bool there;
     enum rc rc;
 
     *ret = (struct migrate_status){0};
@@ -491,13 +504,11 @@ enum rc migrate_status(struct owner *o, struct migrate_status *ret)
     if (rc == RC_OK) {
         ret->control_latest = migrations_latest(&control);
         ret->tenant_latest = ret->oldest = migrations_latest(&tenant);
-        rc = pg_run(o->pg, a, "SELECT 'control.tenant_migration'::regclass", NULL, NULL, &e);
-        if (rc != RC_OK && (strcmp(e.sqlstate, "42P01") == 0 || strcmp(e.sqlstate, "3F000") == 0)) {
+        rc = tables_exist(o, a, &there);
+        if (rc == RC_OK && !there) { /* nothing was ever run */
             arena_free(&a);
-            return RC_OK; /* nothing was ever run */
+            return RC_OK;
         }
-        if (rc != RC_OK)
-            owner_fail(o, rc, "PostgreSQL: %s (SQLSTATE %s)", e.message, e.sqlstate);
     }
     if (rc == RC_OK)
         rc = check_control(o, a, &control, &ret->control_version);

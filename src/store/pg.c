@@ -387,13 +387,28 @@ static void trim(struct pg *pg)
         lose(pg, "statements could not be released");
 }
 
+/* An idle connection that has something to say has, as a rule, been closed by the other side: found before a statement
+ * is sent into it, so that nothing becomes uncertain. */
+static void notice_loss(struct pg *pg)
+{
+    struct pollfd p = {.fd = PQsocket(pg->conn), .events = POLLIN};
+
+    if (poll(&p, 1, 0) <= 0)
+        return;
+    if (!PQconsumeInput(pg->conn) || PQstatus(pg->conn) == CONNECTION_BAD)
+        lose(pg, PQerrorMessage(pg->conn));
+}
+
 enum rc pg_open(struct pg *pg)
 {
     must(pg->n_steps == 0 || pg->broken);
     if (pg->conn && (pg->broken || PQstatus(pg->conn) == CONNECTION_BAD))
         pg_drop(pg);
     if (pg->conn && PQtransactionStatus(pg->conn) == PQTRANS_IDLE) {
-        if (pg->prepared_in_life > STATEMENTS_LIFE)
+        notice_loss(pg);
+        if (pg->broken)
+            pg_drop(pg);
+        else if (pg->prepared_in_life > STATEMENTS_LIFE)
             pg_drop(pg);
         else if (map_size(pg->statements) > STATEMENTS_MAX)
             trim(pg);
