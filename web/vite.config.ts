@@ -3,14 +3,13 @@ import { fileURLToPath } from 'node:url';
 import react from '@vitejs/plugin-react';
 import { defineConfig } from 'vitest/config';
 import { precompress } from './tools/precompress.ts';
-import { trimThemes } from './tools/trim-themes.ts';
+import { trimKit } from './tools/trim-kit.ts';
 
 const api = process.env.SEKISHO_API ?? 'http://127.0.0.1:8444';
 
 export default defineConfig({
-  plugins: [react(), precompress()],
+  plugins: [trimKit(), react(), precompress()],
   resolve: { alias: { '@': fileURLToPath(new URL('./src', import.meta.url)) } },
-  css: { postcss: { plugins: [trimThemes()] } },
   build: {
     target: 'es2022',
     // Never inline: `default-src 'self'` refuses data: addresses.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import '@patternfly/react-core/dist/styles/base.css'; // first: ours are laid over it
 import './styles/index.css';
 import { QueryClientProvider } from '@tanstack/react-query';
 import { createRoot } from 'react-dom/client';
