@@ -7,6 +7,7 @@
 #include "common/event.h"
 #include "common/must.h"
 #include "common/params.h"
+#include "identity/identity.h"
 #include "push/presence.h"
 #include "push/wake.h"
 #include "quota/quota.h"
@@ -169,6 +170,12 @@ static void retain(void)
     each_tenant(retain_tenant);
 }
 
+/* Signing keys; certificates revoked elsewhere while Redis is away. */
+static void look_after_identity(void)
+{
+    identity_chore(db);
+}
+
 /* ---- the chores */
 
 static struct {
@@ -178,6 +185,7 @@ static struct {
     int due;
 } chores[] = {
     {"sweep without Redis", sweep_without_redis, 2, 2},
+    {"identity", look_after_identity, 2, 2},
     {"sweep", sweep, 20, 20},
     {"last contacts", flush_seen, 60, 60},
     {"late executions", expire_executions, 600, 60},
