@@ -79,11 +79,21 @@ static json_t *reparse(struct arena *a, struct slice text)
     return json_parse(a, text, JSON_LIMITS_DEFAULT, &e);
 }
 
+/* The first number that a record stands for: its own, but for a gap, which stands for all from first on. */
+static int64_t event_first(struct arena *a, const struct wire_event *e)
+{
+    struct wire_body_gap gap;
+    struct decode_error error = {0};
+    if (e->kind != WIRE_EVENT_KIND_GAP || wire_body_gap_decode(a, reparse(a, e->body), &gap, &error) != RC_OK)
+        return e->seq;
+    return gap.last == e->seq && gap.first <= gap.last ? gap.first : e->seq;
+}
+
 static enum rc event_check(struct call *c, const struct wire_checkin_request *r, size_t i)
 {
     const struct wire_event *e = &r->events[i];
     char field[64], allowed[80];
-    if (e->seq > r->spool.head || (i > 0 && e->seq != r->events[i - 1].seq + 1)) {
+    if (e->seq > r->spool.head || (i > 0 && event_first(c->arena, e) != r->events[i - 1].seq + 1)) {
         snprintf(field, sizeof field, "events[%zu].seq", i);
         snprintf(allowed, sizeof allowed, "consecutive numbers up to spool.head");
         return fault_field(c, PROBLEM_field_range, field, allowed);
@@ -201,7 +211,7 @@ static void plan_events(struct batch_item *item, const struct wire_checkin_reque
         return;
     }
     p->events = checkin_add_events(item, r->spool.epoch, events, r->n_events, now);
-    p->mark = checkin_add_mark(item, r->spool.epoch, events[0].seq, events[r->n_events - 1].seq, r->spool.tail);
+    p->mark = checkin_add_mark(item, r->spool.epoch, event_first(item->arena, &r->events[0]), events[r->n_events - 1].seq, r->spool.tail);
 }
 
 void checkin_plan(struct batch_item *item, const struct wire_checkin_request *r, int interval, usec_t now, struct checkin_plan *ret)
