@@ -97,6 +97,7 @@ void pg_drop(struct pg *pg)
         PQfinish(pg->conn);
     pg->conn = NULL;
     pg->broken = false;
+    pg->reopen = false;
     pg->first = pg->n_steps = 0;
     pg->has_pending = false;
     pg->prepared_in_life = 0;
@@ -408,7 +409,7 @@ enum rc pg_open(struct pg *pg)
         notice_loss(pg);
         if (pg->broken)
             pg_drop(pg);
-        else if (pg->prepared_in_life > STATEMENTS_LIFE)
+        else if (pg->reopen || pg->prepared_in_life > STATEMENTS_LIFE)
             pg_drop(pg);
         else if (map_size(pg->statements) > STATEMENTS_MAX)
             trim(pg);
@@ -675,6 +676,7 @@ enum pg_kind pg_read(struct pg *pg, struct pg_answer *ret)
             if (ret->kind == PG_ROWS)
                 pg_clear(ret->result);
             keep_pending(pg, ret);
+            pg->reopen = pg->reopen || (ret->kind == PG_ERROR && stale(ret->sqlstate));
             continue;
         case STEP_PREPARE:
             keep_pending(pg, ret);
