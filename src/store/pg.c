@@ -48,6 +48,7 @@ struct pg {
     int statement_timeout, lock_timeout, answer_timeout;
     PGconn *conn;           /* NULL: closed */
     bool broken;            /* an answer or a send failed: everything up to the next pg_open is lost */
+    bool reopen;            /* the prepared statement of the role is gone: a new connection between transactions */
     struct map *statements; /* struct key -> struct prepared */
     struct prepared *newest, *oldest;
     size_t prepared_in_life;
@@ -97,6 +98,7 @@ void pg_drop(struct pg *pg)
         PQfinish(pg->conn);
     pg->conn = NULL;
     pg->broken = false;
+    pg->reopen = false;
     pg->reopen = false;
     pg->first = pg->n_steps = 0;
     pg->has_pending = false;
