@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* random_message.h - fills any generated struct with valid values by its table, for property tests. Sequence: random_seed
- * of common/id.h. Include in one .c per program. */
+/* random_message.h - fills any generated struct with valid values by its table, for property tests. Sequence:
+ * random_seed of common/id.h. Include in one .c per program. */
 #ifndef SEKISHO_TEST_RANDOM_MESSAGE_H
 #define SEKISHO_TEST_RANDOM_MESSAGE_H
 
@@ -23,8 +23,10 @@ static int64_t random_between(int64_t min, int64_t max)
 
 static struct slice random_text(struct arena *a, const struct field_desc *f)
 {
-    static const char *const characters[] = {"a", "Z", "0", " ", "\"", "\\", "/", "\t", "\n", "é", "関", "所", "😀", "\u007f", "\u2028"};
-    int64_t most = f->max > 60 && random_below(8) ? 60 : f->max, n = random_between(f->min, most < f->min ? f->min : most);
+    static const char *const characters[] = {"a",  "Z", "0",  " ",  "\"", "\\",   "/",     "\t",
+                                             "\n", "é", "関", "所", "😀",  "\x7f", "\u2028"};
+    int64_t most = f->max > 60 && random_below(8) ? 60 : f->max,
+            n = random_between(f->min, most < f->min ? f->min : most);
     struct strbuf b;
 
     strbuf_init_arena(&b, a, (size_t)n * 4 + 16);
@@ -53,7 +55,8 @@ static void random_value(struct arena *a, const struct field_desc *f, char *at)
         *(int64_t *)(void *)at = random_between(f->min, f->max);
         break;
     case FIELD_NUMBER:
-        *(double *)(void *)at = (double)f->min + (double)random_below(1025) / 1024.0 * (double)(f->max - f->min > 1000 ? 1000 : f->max - f->min);
+        *(double *)(void *)at = (double)f->min + (double)random_below(1025) / 1024.0 *
+                                                     (double)(f->max - f->min > 1000 ? 1000 : f->max - f->min);
         break;
     case FIELD_BOOL:
         *(bool *)(void *)at = random_below(2);
@@ -101,7 +104,8 @@ static void random_message(struct arena *a, const struct message_desc *desc, voi
         if (!(f->flags & (FIELD_REQUIRED | FIELD_DEFAULT)) && random_below(2))
             continue;
         if (f->flags & FIELD_ARRAY) {
-            size_t most = f->max_items > 3 ? 3 : f->max_items, n = (size_t)random_between((int64_t)f->min_items, (int64_t)most);
+            size_t most = f->max_items > 3 ? 3 : f->max_items,
+                   n = (size_t)random_between((int64_t)f->min_items, (int64_t)most);
             char *items = n ? arena_alloc(a, n * random_size(f)) : NULL;
 
             for (size_t k = 0; k < n; k++)

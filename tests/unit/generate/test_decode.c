@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* links: fixture common */
-/* test_decode.c - JSON into structs: what arrives, and for each way of being wrong the code, the exact field and what is
- * allowed. */
+/* test_decode.c - JSON into structs: what arrives, and for each way of being wrong the code, the exact field and what
+ * is allowed. */
 #include "../common/unit.h"
 
 #include "common/encode.h"
 #include "things.gen.h"
 
 #define ID "\"id\":\"018f3c4e-7d2a-7abc-8def-0123456789ab\""
-#define GOOD                                                                                                           \
-    ID ",\"name\":\"関所\",\"at\":\"2026-11-24T10:00:00.500000Z\",\"size\":-3,\"heavy\":true,\"colour\":\"deep-blue\","    \
+#define GOOD                                                                                                       \
+    ID ",\"name\":\"関所\",\"at\":\"2026-11-24T10:00:00.500000Z\",\"size\":-3,\"heavy\":true,\"colour\":\"deep-" \
+       "blue\","                                                                                                   \
        "\"lid\":{\"screws\":4}"
 
 static struct arena *arena;
@@ -47,7 +48,8 @@ static void bad(const char *text, const char *code, const char *field, const cha
     if (things_box_parse(arena, slice_of(text), &b, &e) != RC_INVALID)
         fail_msg("accepted: %s", text);
     if (strcmp(e.code, code) != 0 || strcmp(e.field, field) != 0 || strcmp(e.allowed, allowed) != 0)
-        fail_msg("%s\n  got      %s [%s] (%s)\n  expected %s [%s] (%s)", text, e.code, e.field, e.allowed, code, field, allowed);
+        fail_msg("%s\n  got      %s [%s] (%s)\n  expected %s [%s] (%s)", text, e.code, e.field, e.allowed, code, field,
+                 allowed);
 }
 
 /* The good box with one more member. */
@@ -90,9 +92,10 @@ static void absent_fields_say_so_and_defaults_are_set(void **state)
 
 static void optional_fields_arrive(void **state)
 {
-    struct things_box b = good(",\"note\":\"\",\"count\":9.0,\"ratio\":0.25,\"open\":false,\"shape\":\"square\",\"spare\":{\"screws\":1},"
-                               "\"tags\":[\"a\",\"bb\"],\"colours\":[\"on\",\"red\"],\"numbers\":[0,9],\"lids\":[{\"screws\":0},"
-                               "{\"screws\":2,\"hinges\":[{},{\"metal\":\"fe\"}]}],\"clean\":false,\"retries\":0,\"default\":\"x\"");
+    struct things_box b =
+        good(",\"note\":\"\",\"count\":9.0,\"ratio\":0.25,\"open\":false,\"shape\":\"square\",\"spare\":{\"screws\":1},"
+             "\"tags\":[\"a\",\"bb\"],\"colours\":[\"on\",\"red\"],\"numbers\":[0,9],\"lids\":[{\"screws\":0},"
+             "{\"screws\":2,\"hinges\":[{},{\"metal\":\"fe\"}]}],\"clean\":false,\"retries\":0,\"default\":\"x\"");
 
     (void)state;
     assert_non_null(b.note.p);
@@ -129,7 +132,8 @@ static void unknown_fields_are_named(void **state)
     (void)state;
     bad_more("\"nmae\":1", "field_unknown", "nmae", "");
     bad_more("\"spare\":{\"screws\":1,\"x\":null}", "field_unknown", "spare.x", "");
-    bad_more("\"lids\":[{\"screws\":1,\"hinges\":[{},{\"metall\":1}]}]", "field_unknown", "lids[0].hinges[1].metall", "");
+    bad_more("\"lids\":[{\"screws\":1,\"hinges\":[{},{\"metall\":1}]}]", "field_unknown", "lids[0].hinges[1].metall",
+             "");
     bad_more("\"a\\u0001b\":1", "field_unknown", "a?b", "");
 }
 
@@ -240,8 +244,10 @@ static void broken_json_is_told_as_such(void **state)
 
 static void a_decoded_message_encodes_to_the_same(void **state)
 {
-    const char *more = ",\"note\":\"n\",\"count\":3,\"ratio\":0.5,\"open\":true,\"shape\":\"round\",\"spare\":{\"screws\":1},\"tags\":[\"a\"],"
-                       "\"lids\":[{\"screws\":2,\"hinges\":[{\"metal\":\"fe\"},{}]}],\"retries\":1,\"clean\":false,\"finish\":\"raw\",\"default\":\"d\"";
+    const char *more = ",\"note\":\"n\",\"count\":3,\"ratio\":0.5,\"open\":true,\"shape\":\"round\",\"spare\":{"
+                       "\"screws\":1},\"tags\":[\"a\"],"
+                       "\"lids\":[{\"screws\":2,\"hinges\":[{\"metal\":\"fe\"},{}]}],\"retries\":1,\"clean\":false,"
+                       "\"finish\":\"raw\",\"default\":\"d\"";
     struct things_box b = good(more);
     struct json_writer w;
     struct strbuf out;
@@ -263,8 +269,10 @@ static void encode_leaves_out_what_is_absent_and_writes_what_is_required(void **
     strbuf_init_arena(&out, arena, 4096);
     json_start(&w, &out);
     things_box_encode(&w, &b);
-    assert_string_equal(out.p, "{\"id\":\"00000000-0000-0000-0000-000000000000\",\"name\":\"\",\"at\":\"1970-01-01T00:00:00Z\",\"size\":0,"
-                               "\"heavy\":false,\"colour\":\"red\",\"lid\":{\"screws\":0},\"retries\":0,\"clean\":false,\"finish\":\"raw\"}");
+    assert_string_equal(
+        out.p,
+        "{\"id\":\"00000000-0000-0000-0000-000000000000\",\"name\":\"\",\"at\":\"1970-01-01T00:00:00Z\",\"size\":0,"
+        "\"heavy\":false,\"colour\":\"red\",\"lid\":{\"screws\":0},\"retries\":0,\"clean\":false,\"finish\":\"raw\"}");
 }
 
 static void broken(const struct things_box *b, const char *code, const char *field)

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* links: fixture common */
-/* test_open.c - the agents' dialect: unknown fields are ignored, unknown enum text is `unknown`, json is kept as text. */
+/* test_open.c - the agents' dialect: unknown fields are ignored, unknown enum text is `unknown`, json is kept as text.
+ */
 #include "../common/unit.h"
 
 #include "common/encode.h"
 #include "notes.gen.h"
 
-#define GOOD                                                                                                           \
-    "\"id\":\"018f3c4e-7d2a-7abc-8def-0123456789ab\",\"mood\":\"sad\",\"at\":\"2026-11-24T10:00:00Z\",\"body\":{\"a\":[1,2.5]}," \
+#define GOOD                                                                                                      \
+    "\"id\":\"018f3c4e-7d2a-7abc-8def-0123456789ab\",\"mood\":\"sad\",\"at\":\"2026-11-24T10:00:00Z\",\"body\":{" \
+    "\"a\":[1,2.5]},"                                                                                             \
     "\"first\":{\"n\":1}"
 
 static struct arena *arena;
@@ -95,8 +97,10 @@ static void errors_name_the_field(void **state)
 
 static void what_was_decoded_is_encoded(void **state)
 {
-    const char *text = "{\"id\":\"018f3c4e-7d2a-7abc-8def-0123456789ab\",\"mood\":\"sad\",\"other\":\"unknown\",\"moods\":[\"glad\"],"
-                       "\"at\":\"2026-11-24T10:00:00Z\",\"body\":{\"a\":[1,2.5]},\"extra\":null,\"lines\":[\"x\"],\"parts\":[{\"n\":9}],\"first\":{\"n\":0}}";
+    const char *text =
+        "{\"id\":\"018f3c4e-7d2a-7abc-8def-0123456789ab\",\"mood\":\"sad\",\"other\":\"unknown\",\"moods\":[\"glad\"],"
+        "\"at\":\"2026-11-24T10:00:00Z\",\"body\":{\"a\":[1,2.5]},\"extra\":null,\"lines\":[\"x\"],\"parts\":[{\"n\":9}"
+        "],\"first\":{\"n\":0}}";
     struct notes_note n = good(text);
     struct json_writer w;
     struct strbuf out;

@@ -44,8 +44,9 @@ static void bad(const char *query, const char *code, const char *field, const ch
 
 static void all_kinds_arrive(void **state)
 {
-    struct things_list_request r = good("owner=018f3c4e-7d2a-7abc-8def-0123456789ab&colour=red&broken=true&search=%E9%96%A2+a"
-                                        "&since=2026-11-24T10%3A00%3A00%2B09%3A00&weight=-2.5e1&most=-5&kind=large&sort=name&limit=200");
+    struct things_list_request r =
+        good("owner=018f3c4e-7d2a-7abc-8def-0123456789ab&colour=red&broken=true&search=%E9%96%A2+a"
+             "&since=2026-11-24T10%3A00%3A00%2B09%3A00&weight=-2.5e1&most=-5&kind=large&sort=name&limit=200");
 
     (void)state;
     assert_false(uuid_is_nil(r.owner));

@@ -52,12 +52,14 @@ static void schemas_of_the_console_go_round(void **state)
     every_message_goes_round(api_messages, api_messages_count);
 }
 
-static const char check_in[] =
-    "{\"agent_version\":\"0.1.0\",\"reason\":\"urgent\",\"clock\":\"2026-11-24T10:00:00.000001Z\",\"revision\":12,\"facts_digest\":\"\","
-    "\"spool\":{\"epoch\":\"018f3c4e-7d2a-7abc-8def-0123456789ab\",\"head\":2,\"tail\":1},"
-    "\"facts\":[{\"kind\":\"software\",\"digest\":\"aa\",\"set\":[{\"key\":\"bash\",\"value\":{\"version\":\"5.2\"}}],\"remove\":[\"vim\"]}],"
-    "\"events\":[{\"seq\":1,\"id\":\"018f3c4e-7d2a-7abc-8def-0123456789ac\",\"kind\":\"detection\",\"occurred\":\"2026-11-24T09:59:59Z\","
-    "\"hash\":\"bb\",\"body\":{\"name\":\"Eicar-Test\",\"later_field\":[1]}}]}";
+static const char check_in[] = "{\"agent_version\":\"0.1.0\",\"reason\":\"urgent\",\"clock\":\"2026-11-24T10:00:00."
+                               "000001Z\",\"revision\":12,\"facts_digest\":\"\","
+                               "\"spool\":{\"epoch\":\"018f3c4e-7d2a-7abc-8def-0123456789ab\",\"head\":2,\"tail\":1},"
+                               "\"facts\":[{\"kind\":\"software\",\"digest\":\"aa\",\"set\":[{\"key\":\"bash\","
+                               "\"value\":{\"version\":\"5.2\"}}],\"remove\":[\"vim\"]}],"
+                               "\"events\":[{\"seq\":1,\"id\":\"018f3c4e-7d2a-7abc-8def-0123456789ac\",\"kind\":"
+                               "\"detection\",\"occurred\":\"2026-11-24T09:59:59Z\","
+                               "\"hash\":\"bb\",\"body\":{\"name\":\"Eicar-Test\",\"later_field\":[1]}}]}";
 
 static void a_check_in_arrives_as_it_was_sent(void **state)
 {
