@@ -39,7 +39,8 @@ bool isolation_add(struct isolation *i, const char *address, int64_t port, enum 
     return true;
 }
 
-static void write_set(struct strbuf *out, const struct isolation *i, const char *name, enum isolation_kind kind, bool v6)
+static void write_set(struct strbuf *out, const struct isolation *i, const char *name, enum isolation_kind kind,
+                      bool v6)
 {
     const char *sep = " elements = { ";
     strbuf_printf(out, "  set %s { type %s . inet_service;", name, v6 ? "ipv6_addr" : "ipv4_addr");
@@ -64,36 +65,35 @@ void isolation_rules(struct strbuf *out, const struct isolation *i)
     write_set(out, i, "server6", ISOLATION_TCP, true);
     write_set(out, i, "names4", ISOLATION_DNS, false);
     write_set(out, i, "names6", ISOLATION_DNS, true);
-    strbuf_add_str(
-        out,
-        "  chain c_in { type filter hook input priority -300; policy drop;\n"
-        "    iif lo accept\n"
-        "    ct state established,related ip saddr . tcp sport @server4 accept\n"
-        "    ct state established,related ip6 saddr . tcp sport @server6 accept\n"
-        "    ct state established,related ip saddr . udp sport @names4 accept\n"
-        "    ct state established,related ip saddr . tcp sport @names4 accept\n"
-        "    ct state established,related ip6 saddr . udp sport @names6 accept\n"
-        "    ct state established,related ip6 saddr . tcp sport @names6 accept\n"
-        "    udp sport 67 udp dport 68 accept\n"
-        "    udp sport 547 udp dport 546 accept\n"
-        "    icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-advert } accept\n"
-        "    counter name \"dropped_in\" limit rate 20/second log prefix \"SEKISHO-ISO-IN \" group 7\n"
-        "  }\n"
-        "  chain c_out { type filter hook output priority -300; policy drop;\n"
-        "    oif lo accept\n"
-        "    ip daddr . tcp dport @server4 accept\n"
-        "    ip6 daddr . tcp dport @server6 accept\n"
-        "    ip daddr . udp dport @names4 accept\n"
-        "    ip daddr . tcp dport @names4 accept\n"
-        "    ip6 daddr . udp dport @names6 accept\n"
-        "    ip6 daddr . tcp dport @names6 accept\n"
-        "    udp sport 68 udp dport 67 accept\n"
-        "    udp sport 546 udp dport 547 accept\n"
-        "    icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-solicit } accept\n"
-        "    counter name \"dropped_out\" limit rate 20/second log prefix \"SEKISHO-ISO-OUT \" group 7\n"
-        "  }\n"
-        "  chain c_fwd { type filter hook forward priority -300; policy drop; }\n"
-        "}\n");
+    strbuf_add_str(out,
+                   "  chain c_in { type filter hook input priority -300; policy drop;\n"
+                   "    iif lo accept\n"
+                   "    ct state established,related ip saddr . tcp sport @server4 accept\n"
+                   "    ct state established,related ip6 saddr . tcp sport @server6 accept\n"
+                   "    ct state established,related ip saddr . udp sport @names4 accept\n"
+                   "    ct state established,related ip saddr . tcp sport @names4 accept\n"
+                   "    ct state established,related ip6 saddr . udp sport @names6 accept\n"
+                   "    ct state established,related ip6 saddr . tcp sport @names6 accept\n"
+                   "    udp sport 67 udp dport 68 accept\n"
+                   "    udp sport 547 udp dport 546 accept\n"
+                   "    icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-advert } accept\n"
+                   "    counter name \"dropped_in\" limit rate 20/second log prefix \"SEKISHO-ISO-IN \" group 7\n"
+                   "  }\n"
+                   "  chain c_out { type filter hook output priority -300; policy drop;\n"
+                   "    oif lo accept\n"
+                   "    ip daddr . tcp dport @server4 accept\n"
+                   "    ip6 daddr . tcp dport @server6 accept\n"
+                   "    ip daddr . udp dport @names4 accept\n"
+                   "    ip daddr . tcp dport @names4 accept\n"
+                   "    ip6 daddr . udp dport @names6 accept\n"
+                   "    ip6 daddr . tcp dport @names6 accept\n"
+                   "    udp sport 68 udp dport 67 accept\n"
+                   "    udp sport 546 udp dport 547 accept\n"
+                   "    icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-solicit } accept\n"
+                   "    counter name \"dropped_out\" limit rate 20/second log prefix \"SEKISHO-ISO-OUT \" group 7\n"
+                   "  }\n"
+                   "  chain c_fwd { type filter hook forward priority -300; policy drop; }\n"
+                   "}\n");
 }
 
 static enum rc enter(const char *netns, char *ret_why, size_t why_size)
@@ -148,7 +148,8 @@ enum rc isolation_begin(const struct isolation_place *p, const struct isolation 
     bool again = file_read(a, p->file, FILE_SIZE, &before) == RC_OK;
     strbuf_init_arena(&text, a, FILE_SIZE);
     for (size_t k = 0; k < i->n; k++)
-        strbuf_printf(&text, "%s %s %u\n", i->v[k].kind == ISOLATION_DNS ? "dns" : "tcp", i->v[k].address, i->v[k].port);
+        strbuf_printf(&text, "%s %s %u\n", i->v[k].kind == ISOLATION_DNS ? "dns" : "tcp", i->v[k].address,
+                      i->v[k].port);
     enum rc rc = file_write(p->file, strbuf_slice(&text), 0600);
     if (rc != RC_OK) {
         snprintf(ret_why, why_size, "%s: %s", p->file, strerror(errno));
@@ -165,7 +166,8 @@ enum rc isolation_begin(const struct isolation_place *p, const struct isolation 
 
 enum rc isolation_end(const struct isolation_place *p, char *ret_why, size_t why_size)
 {
-    enum rc rc = load(p, SLICE("table inet sekisho_isolation\ndelete table inet sekisho_isolation\n"), ret_why, why_size);
+    enum rc rc =
+        load(p, SLICE("table inet sekisho_isolation\ndelete table inet sekisho_isolation\n"), ret_why, why_size);
     /* The wish goes last: after a crash in between the computer is isolated again, and the order is repeated. */
     if (rc == RC_OK && unlink(p->file) < 0 && errno != ENOENT) {
         snprintf(ret_why, why_size, "%s: %s", p->file, strerror(errno));
