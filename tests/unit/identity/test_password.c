@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_password.c - hashing, equal time for unknown names, policy. */
 #include "common/clock.h"
+/* links: identity common */
 #include "identity/password.h"
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* test_pki.c - what the certificates of agents allow and what they refuse. Foreign material (requests with weak keys,
  * leaves of a stolen intermediate) is made here with the OpenSSL library itself. No network. */
+/* links: identity common */
 #include "identity/pki.h"
 #include <setjmp.h>
 #include <stdarg.h>
