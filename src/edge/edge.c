@@ -270,8 +270,8 @@ void edge_free(struct edge **edge)
     if (!e)
         return;
     loops_visit(end_loop, e);
+    helper_free(&e->helper); /* what it has read goes to the loops once more */
     loops_stop();
-    helper_free(&e->helper);
     if (edge_connections(e) == 0)
         for (int i = 0; i < SITES; i++)
             h2o_config_dispose(&e->global[i]);

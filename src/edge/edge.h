@@ -35,7 +35,7 @@ enum rc edge_reload(struct edge *e, char *ret_why, size_t why_size) MUST_CHECK;
  * is left. True: everything had ended by itself. */
 bool edge_drain(struct edge *e, int ms);
 unsigned edge_connections(const struct edge *e); /* of clients, open; any thread */
-bool edge_draining(const struct edge *e); /* any thread */
+bool edge_draining(const struct edge *e);        /* any thread */
 /* After edge_drain. Ends the loop threads; blocks for ever if one hangs: the caller keeps a watchdog. */
 void edge_free(struct edge **e);
 

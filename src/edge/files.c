@@ -117,8 +117,8 @@ static bool add(struct files *fs, const char *disk, struct slice path, char *why
     struct slice body;
     enum rc rc = file_read(fs->arena, disk, FILE_CEILING, &body);
 
-    if (rc != RC_OK || ++fs->n > FILES_MAX) {
-        snprintf(why, why_size, "cannot load %s: %s", disk, rc == RC_OK ? "too many files" : rc_name(rc));
+    if (rc != RC_OK || ++fs->n > FILES_MAX || arena_over(fs->arena)) {
+        snprintf(why, why_size, "cannot load %s: %s", disk, rc == RC_OK ? "too many or too large files" : rc_name(rc));
         return false;
     }
     if (!body.p)

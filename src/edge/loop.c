@@ -281,6 +281,21 @@ void loop_watch_stop(struct loop_watch **w)
 
 /* ---- threads */
 
+/* When something is still open (the drain was cut short) its time-outs are in use; then the process just ends. */
+static void take_apart(struct loop *l)
+{
+    h2o_evloop_run(l->h2o, 0); /* frees sockets that were closed in the last turn */
+    if (!h2o_linklist_is_empty(&l->receiver._messages))
+        return;
+    h2o_multithread_unregister_receiver(l->queue, &l->receiver);
+    h2o_multithread_destroy_queue(l->queue);
+    h2o_timeout_unlink(&l->due_entry);
+    h2o_timeout_dispose(l->h2o, &l->due);
+    h2o_evloop_run(l->h2o, 0);
+    if (h2o_linklist_is_empty(&l->h2o->_timeouts))
+        h2o_evloop_destroy(l->h2o);
+}
+
 static void *run(void *arg)
 {
     struct loop *l = arg;
@@ -306,6 +321,7 @@ static void *run(void *arg)
             must(!"event loop");
         }
     }
+    take_apart(l);
     return NULL;
 }
 

@@ -3,8 +3,8 @@
  * transaction, handler, audit row, commit, what follows the commit, answer. Queues are bounded by length and by age,
  * and fair: tenants take turns by the time their work took (deficit round-robin), and one tenant holds at most a
  * quarter of the workers. */
-#ifndef SEKISHO_POOL_H
-#define SEKISHO_POOL_H
+#ifndef SEKISHO_WORKER_POOL_H
+#define SEKISHO_WORKER_POOL_H
 
 #include "call/call.h"
 

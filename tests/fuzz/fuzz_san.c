@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* fuzz_san.c - the SAN parser on arbitrary bytes, as DER and as a bare URI. What it accepts must be well formed. */
-#include "edge/san.h"
 #include "common/must.h"
+#include "edge/san.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
