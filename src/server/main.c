@@ -186,7 +186,7 @@ static int run(struct server *s)
 
 static int usage(FILE *f, int status)
 {
-    fputs("usage: sekishod [-c FILE] [NAME=VALUE ...]\n"
+    fputs("usage: sekishod [--config FILE] [NAME=VALUE ...]\n"
           "       sekishod --check | --print | --help | --help-markdown | --version\n\n",
           f);
     params_print_help(f);
@@ -223,7 +223,7 @@ int main(int argc, char **argv)
     int i = 1;
 
     for (; i < argc && argv[i][0] == '-'; i++) {
-        if (strcmp(argv[i], "-c") == 0 && i + 1 < argc)
+        if ((strcmp(argv[i], "-c") == 0 || strcmp(argv[i], "--config") == 0) && i + 1 < argc)
             server.config_file = argv[++i];
         else if (!verb)
             verb = argv[i];
