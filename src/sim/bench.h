@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* bench.h - bounded loops of one operation with an enrolled fleet. Prints one JSON object: operations, seconds, rate,
+ * latencies, errors, and the client's own CPU time per operation. */
+#ifndef SEKISHO_SIM_BENCH_H
+#define SEKISHO_SIM_BENCH_H
+
+#include "sim/sim.h"
+
+extern const char *const bench_names[]; /* ended by NULL */
+
+/* With --gate: prints {"ready":true} when all is set up and waits for a line on standard input; after the measured part
+ * prints the result and waits again before the connections are closed, so that whoever measures the server can look in
+ * between. */
+enum rc bench_run(struct sim *s, const char *name) MUST_CHECK;
+
+#endif
