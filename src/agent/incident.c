@@ -48,6 +48,32 @@ void incident_classify(const char *engine_name, char ret_name[200], enum wire_de
     }
 }
 
+struct slice incident_text(struct arena *a, struct slice s, size_t max)
+{
+    static const char unknown[] = "\xef\xbf\xbd";
+    char *out = arena_alloc(a, max + 1);
+    size_t n = 0;
+    for (size_t at = 0; at < s.n;) {
+        unsigned char c = (unsigned char)s.p[at];
+        size_t step = c < 0x80 ? 1 : slice_utf8_at(s, at);
+        bool bad = step == 0 || c < 0x20 || c == 0x7f || (c == 0xc2 && (unsigned char)s.p[at + 1] < 0xa0);
+        const char *from = bad ? unknown : s.p + at;
+        size_t add = bad ? 3 : step;
+        if (n + add > max)
+            break;
+        memcpy(out + n, from, add);
+        n += add;
+        at += step ? step : 1;
+    }
+    return slice_mem(out, n);
+}
+
+/* The same for a field that may be absent. */
+static struct slice text_or_none(struct arena *a, const char *s, size_t max)
+{
+    return s && s[0] ? incident_text(a, slice_of(s), max) : SLICE_NONE;
+}
+
 void incident_user(uid_t uid, char ret[100])
 {
     struct passwd pw, *found = NULL;
@@ -73,19 +99,19 @@ static struct slice detection_body(struct arena *a, const struct incident *i, en
     struct wire_body_detection d = {0};
     char name[200];
     incident_classify(i->name, name, &d.type, &d.severity);
-    d.name = slice_of(name);
+    d.name = incident_text(a, slice_of(name), 200);
     d.scanner = i->scanner;
     d.action = action;
-    d.action_error = error && error[0] ? slice_of(error) : SLICE_NONE;
-    d.object = slice_of(i->path);
+    d.action_error = text_or_none(a, error, 200);
+    d.object = incident_text(a, slice_of(i->path), 4096);
     d.sha256 = sha256;
     d.size = size;
     d.has_size = size >= 0;
-    d.process = i->process[0] ? slice_of(i->process) : SLICE_NONE;
-    d.user = i->user[0] ? slice_of(i->user) : SLICE_NONE;
-    d.engine = i->engine.name[0] ? slice_of(i->engine.name) : SLICE_NONE;
-    d.engine_version = i->engine.version[0] ? slice_of(i->engine.version) : SLICE_NONE;
-    d.signature_version = i->engine.signatures[0] ? slice_of(i->engine.signatures) : SLICE_NONE;
+    d.process = text_or_none(a, i->process, 4096);
+    d.user = text_or_none(a, i->user, 100);
+    d.engine = text_or_none(a, i->engine.name, 40);
+    d.engine_version = text_or_none(a, i->engine.version, 40);
+    d.signature_version = text_or_none(a, i->engine.signatures, 40);
     d.execution_id = i->execution;
     struct strbuf b;
     struct json_writer w;
@@ -99,8 +125,8 @@ static struct slice quarantine_body(struct arena *a, const struct quarantine_ite
 {
     struct wire_body_quarantine q = {.change = WIRE_QUARANTINE_CHANGE_ADDED,
                                      .id = item->id,
-                                     .name = item->name,
-                                     .object = item->object,
+                                     .name = incident_text(a, item->name, 200),
+                                     .object = incident_text(a, item->object, 4096),
                                      .sha256 = item->sha256,
                                      .size = item->size};
     struct strbuf b;
@@ -133,7 +159,8 @@ static bool finish(const struct incidents *s, struct arena *a, const struct quar
     if (rc != RC_OK && rc != RC_NOT_FOUND) {
         /* Looked possible a moment ago. The detection said it was done, so its failure must be told as well. */
         struct wire_body_audit au = {.action = SLICE("quarantine_failed"),
-                                     .detail = slice_of(arena_printf(a, "%.300s: %.150s", path, why))};
+                                     .detail =
+                                         incident_text(a, slice_of(arena_printf(a, "%.300s: %.150s", path, why)), 500)};
         struct strbuf b;
         struct json_writer w;
         strbuf_init_arena(&b, a, BODY_SIZE);

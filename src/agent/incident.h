@@ -38,6 +38,9 @@ struct incident {
 /* Type and severity by the engine's name; ret_name is the name as it is shown (without ".UNOFFICIAL"). */
 void incident_classify(const char *engine_name, char ret_name[200], enum wire_detection_type *ret_type,
                        enum wire_severity *ret_severity);
+/* As the protocol takes texts: valid UTF-8 without control characters, which become U+FFFD, and at most max bytes.
+ * Names of files are chosen by whoever makes them, and must not make a record that the server refuses. */
+struct slice incident_text(struct arena *a, struct slice s, size_t max);
 void incident_user(uid_t uid, char ret[100]); /* its name, else the number */
 bool incident_path(int fd, char ret[4096]);   /* absolute path of an open file; false: it has none */
 /* True: the file is in the quarantine now. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* main.c - sekisho-agent: verbs run, enrol, status, doctor, version. As root, `run` keeps the rights in the privileged
- * process and gives the network process to the user of the configuration. */
+/* main.c - sekisho-agent: verbs run, enrol, status, doctor, quarantine, version. As root, `run` keeps the rights in the
+ * privileged process and gives the network process to the user of the configuration. */
 #include "agent/agent.h"
+#include "agent/quarantine.h"
 #include "common/event.h"
 #include "common/file.h"
 #include "common/strbuf.h"
@@ -17,6 +18,7 @@
 #include <unistd.h>
 
 #define OVERRIDES_MAX 64
+#define WORDS_MAX     4
 #define EX_USAGE      64
 #define EX_CONFIG     78
 
@@ -29,6 +31,8 @@ struct options {
     bool again;
     char *overrides[OVERRIDES_MAX];
     size_t n_overrides;
+    char *words[WORDS_MAX]; /* behind the verb quarantine */
+    size_t n_words;
 };
 
 static void usage(FILE *f)
@@ -41,6 +45,8 @@ static void usage(FILE *f)
         "  enrol     join a company with an enrolment token\n"
         "  status    what the running agent is doing\n"
         "  doctor    check the way to the server and say what to open\n"
+        "  quarantine list | restore ID [TARGET] | delete ID\n"
+        "            the files that were moved into the quarantine\n"
         "  version   print the version\n\n"
         "Options\n"
         "  --config FILE     instead of " CONFIG_FILE_DEFAULT "\n"
@@ -99,13 +105,17 @@ static bool parse(int argc, char **argv, struct arena *a, struct options *o)
             }
         } else if (!o->verb) {
             o->verb = arg;
+        } else if (strcmp(o->verb, "quarantine") == 0 && o->n_words < WORDS_MAX) {
+            o->words[o->n_words++] = argv[i];
         } else {
             fprintf(stderr, "sekisho-agent: one verb at a time, not '%s' too\n", arg);
             return false;
         }
     }
     if (!o->verb)
-        fprintf(stderr, "sekisho-agent: a verb is needed: run, enrol, status, doctor or version; --help says more\n");
+        fprintf(
+            stderr,
+            "sekisho-agent: a verb is needed: run, enrol, status, doctor, quarantine or version; --help says more\n");
     return o->verb != NULL;
 }
 
@@ -258,6 +268,16 @@ static int verb_doctor(const struct agent_config *cfg, const struct options *o)
     return doctor_run(cfg, o->json);
 }
 
+static int verb_quarantine(const struct agent_config *cfg, const struct options *o)
+{
+    struct arena *a = arena_new(65536);
+    event_setup(EVENT_ERROR, NULL);
+    int status =
+        quarantine_command(config_state(cfg, a, "protect/quarantine"), (int)o->n_words, o->words, stdout, stderr);
+    arena_free(&a);
+    return status;
+}
+
 static int version(void)
 {
     printf("sekisho-agent %s\n", SEKISHO_VERSION);
@@ -273,7 +293,8 @@ int main(int argc, char **argv)
     } verbs[] = {{"run", verb_run, true},
                  {"enrol", verb_enrol, true},
                  {"status", verb_status, false},
-                 {"doctor", verb_doctor, true}};
+                 {"doctor", verb_doctor, true},
+                 {"quarantine", verb_quarantine, false}};
     struct arena *a = arena_new_wiping(1 << 20);
     struct options o;
     int status = EX_USAGE;
@@ -294,7 +315,8 @@ int main(int argc, char **argv)
                 status = with_config(&o, verbs[i].fn, verbs[i].complete);
             }
         if (!known)
-            fprintf(stderr, "sekisho-agent: there is no verb '%s'; run, enrol, status, doctor, version\n", o.verb);
+            fprintf(stderr, "sekisho-agent: there is no verb '%s'; run, enrol, status, doctor, quarantine, version\n",
+                    o.verb);
     }
     arena_free(&a);
     return status;

@@ -469,7 +469,8 @@ static void take_event(struct protect *p)
     enum rc rc = p->cb.on_event(p->ctx, id, kind, body, occurred, urgent);
     packet_start(&p->out, VERB_VERDICT_EVENT);
     packet_put_uuid(&p->out, id);
-    packet_put_u8(&p->out, rc == RC_OK);
+    /* one that can never be written must not stop all that come after it */
+    packet_put_u8(&p->out, rc == RC_OK || rc == RC_INVALID);
     if (packet_send(p->helper, &p->out) != RC_OK)
         ev_warn(AREA_AGENT, "answer to an event not sent");
 }

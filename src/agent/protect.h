@@ -28,10 +28,11 @@ struct protect_progress {
 struct protect_callbacks {
     /* One event; body is the JSON text of body_detection, body_scan, body_quarantine or body_audit. Returns RC_OK after
      * the record has been fsynced: only then may the protection part treat the file as handled and forget the event.
-     * On any other rc it keeps the event and offers it again later. An event may be offered again after a crash
-     * although its record was written (the answer was lost): id is then the same, becomes the record's id, and a record
-     * with that id which the journal still holds or lately held makes the call return RC_OK without a second record.
-     * urgent: the server is told within 200 ms. */
+     * On any other rc it keeps the event and offers it again later, but on RC_INVALID (it can never be recorded: a
+     * fault of ours) it goes on without. An event may be offered again after a crash although its record was written
+     * (the answer was lost): id is then the same, becomes the record's id, and a record with that id which the journal
+     * still holds or lately held makes the call return RC_OK without a second record. urgent: the server is told within
+     * 200 ms. */
     enum rc (*on_event)(void *ctx, struct uuid id, enum wire_event_kind kind, struct slice body, usec_t occurred,
                         bool urgent);
     /* Protection facts or problems may have changed: they are asked for soon. */

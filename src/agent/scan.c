@@ -358,9 +358,7 @@ static void tell_end(struct scan *s, usec_t started, char *const *targets, size_
     b.n_targets = n < 32 ? n : 32;
     b.targets = ARENA_ARRAY(a, struct slice, b.n_targets + 1);
     for (size_t i = 0; i < b.n_targets; i++) {
-        b.targets[i] = slice_of(targets[i]);
-        if (b.targets[i].n > 1024)
-            b.targets[i].n = 1024;
+        b.targets[i] = incident_text(a, slice_of(targets[i]), 1024);
     }
     struct strbuf text;
     struct json_writer w;

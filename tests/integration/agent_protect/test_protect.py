@@ -9,6 +9,7 @@ import shutil
 import signal
 import socket
 import stat
+import struct
 import subprocess
 import sys
 import tempfile
@@ -137,6 +138,16 @@ class Probe:
     def end(self, task, seconds=60):
         return self.wait(lambda l: l["what"] == "progress" and l["id"] == task and
                          l["state"] in ("done", "failed", "cancelled", "refused"), seconds)
+
+    def facts(self, match, seconds=10):
+        """Asks until the answer fits."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            before = len(self.all)
+            self.tell("facts")
+            if until(lambda: any(l["what"] == "facts" and match(l) for l in self.all[before:]), 0.5):
+                return
+        raise AssertionError(f"not so: {self.all[-1]}")
 
     def order(self, verb, *words):
         task = str(uuid.uuid4())
@@ -388,6 +399,20 @@ class OnAccess(Base):
         print(f"an open answered from memory: {cost:.0f} us", file=sys.stderr)
         self.assertLess(cost, 1500)
 
+    def test_names_chosen_to_hurt(self):
+        p = self.probe().ready()
+        names = [b"line\nbreak\x01\x1b[2J.com", b"not-utf8-\xff\xfe.com", b"\"quote\\.com", b"x" * 240 + b".com", b" (deleted)"]
+        for name in names:
+            source, target = os.fsencode(self.outside) + b"/" + name, os.fsencode(self.watched) + b"/" + name
+            with open(source, "w") as f:
+                f.write(EICAR)
+            sh("cp", "--", source, target, check=False)
+            body = p.event("detection", 5)["body"]
+            self.assertEqual(body["action"], "quarantined", body)
+            shown = body["object"]
+            self.assertFalse(any(ord(c) < 32 for c in shown), shown)
+            self.assertTrue(until(lambda: not os.path.lexists(target), 5))
+
     def test_detect_only_by_wish(self):
         p = self.probe(prevention="detect", cleaning="none").ready("detect_only")
         target = self.drop()
@@ -453,6 +478,15 @@ class Scans(Base):
         self.assertEqual((end["found"], end["code"]), (1, "scan_found"))
         self.assertFalse(bad.exists())
         self.assertEqual(p.end(p.order("scan", self.outside))["code"], "scan_clean")
+        agent = program().parent / "sekisho-agent"
+        if not agent.exists():
+            return
+        item = sh(str(agent), "quarantine", "list", f"--state-dir={self.state}").stdout.split()
+        self.assertIn(str(bad), item)
+        sh(str(agent), "quarantine", "restore", item[0], f"--state-dir={self.state}")
+        self.assertEqual(bad.read_text(), EICAR)
+        self.assertEqual(stat.S_IMODE(bad.stat().st_mode), 0o640)
+        self.assertEqual(sh(str(agent), "quarantine", "list", f"--state-dir={self.state}").stdout, "")
 
     def test_cancel_missing_target_and_missing_engine(self):
         for d in range(20):
@@ -473,6 +507,23 @@ class Scans(Base):
             self.assertEqual((end["state"], end["code"]), ("failed", "engine_missing"))
         finally:
             self.clamd.start()
+
+    def test_message_on_a_terminal(self):
+        root, (master, slave) = self.place / "root", os.openpty()
+        (root / "run").mkdir(parents=True)
+        (root / "dev").symlink_to("/dev")
+        line = os.ttyname(slave).removeprefix("/dev/").encode()
+        user = struct.pack("h2xi32s4s32s", 7, os.getpid(), line, b"x", b"root").ljust(384, b"\0")
+        gone = struct.pack("h2xi32s4s32s", 8, 1, b"../etc/passwd", b"x", b"root").ljust(384, b"\0")
+        (root / "run/utmp").write_bytes(user + gone)
+        p = self.probe(root=root, **self.values())
+        end = p.end(p.order("message", "hello \x1b[2J there"))
+        self.assertEqual((end["state"], end["code"], end["args"]), ("done", "message_shown", ["1"]))
+        shown = os.read(master, 4096)
+        self.assertIn(b"*** Title ***", shown)
+        self.assertIn(b"hello  [2J there", shown)
+        os.close(master)
+        os.close(slave)
 
     def test_message_without_session(self):
         root = self.place / "root"
@@ -515,7 +566,7 @@ class Modules(Base):
         self.assertEqual(self.update(p), ("done", "modules_updated", ["5"]))
         self.assertEqual(p.end(p.order("scan", self.outside))["code"], "scan_found")
         self.assertEqual(p.detections()[-1]["body"]["signature_version"], "5")
-        p.wait(lambda l: l["what"] == "change" and l["facts"].get("signature_version") == "5")
+        p.facts(lambda l: l["facts"].get("signature_version") == "5")
         self.assertEqual(self.update(p), ("done", "modules_current", ["5"]))
         # a set that does not load is refused, the old one stays
         self.mirror(6, "Sekisho.Broken:0:*:zz-not-hex\n")
@@ -616,7 +667,7 @@ class Isolation(Base):
         isolated = dict(server=True, server6=True, server_other_port=False, other=False, other6=False, incoming=False,
                         loopback=True)
         self.assertEqual(self.picture(), isolated)
-        self.assertTrue(until(lambda: p.all[-1]["what"] == "facts" and p.all[-1]["facts"]["isolated"] or p.tell("facts"), 5, 0.3))
+        p.facts(lambda l: l["facts"]["isolated"])
         os.killpg(p.process.pid, signal.SIGKILL)
         p.process.wait()
         self.assertEqual(self.picture(), isolated)

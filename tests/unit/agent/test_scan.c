@@ -219,6 +219,26 @@ static void classifies(void **state)
     }
 }
 
+static void texts_fit_the_protocol(void **state)
+{
+    char long_text[5000];
+    (void)state;
+    a = arena_new(1 << 20);
+    memset(long_text, 'x', sizeof(long_text));
+    assert_true(slice_eq(incident_text(a,
+                                       SLICE("/tmp/a\x01\n\x7f\xff\xc2\x85"
+                                             "b\xe6\x97\xa5\xe6"),
+                                       100),
+                         SLICE("/tmp/a\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd"
+                               "b\xe6\x97\xa5\xef\xbf\xbd")));
+    assert_int_equal(incident_text(a, slice_mem(long_text, sizeof(long_text)), 4096).n, 4096);
+    assert_int_equal(incident_text(a, SLICE("\xe6\x97\xa5\xe6\x97\xa5"), 5).n, 3);
+    memset(long_text, 0xff, sizeof(long_text));
+    struct slice s = incident_text(a, slice_mem(long_text, 4000), 4096);
+    assert_true(s.n <= 4096 && slice_utf8(s));
+    arena_free(&a);
+}
+
 static void messages_cannot_steer_a_terminal(void **state)
 {
     struct strbuf b;
@@ -241,6 +261,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(survives_depth, setup, teardown),
         cmocka_unit_test_setup_teardown(finds_mounts, setup, teardown),
         cmocka_unit_test(classifies),
+        cmocka_unit_test(texts_fit_the_protocol),
         cmocka_unit_test(messages_cannot_steer_a_terminal),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
