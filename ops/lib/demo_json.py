@@ -8,13 +8,12 @@ import sys
 
 def tenants(path):
     """By id, from the output of `sekishoctl --json apply`."""
-    made = json.load(open(path, encoding="utf-8"))
-    made = made.get("items", made.get("applied", [])) if isinstance(made, dict) else made
-    return {t["id"]: t for t in made if t.get("accounts") is not None or t.get("tokens") is not None}
+    changes = json.load(open(path, encoding="utf-8"))["changes"]
+    return {c["id"]: c for c in changes if c["kind"] == "tenant"}
 
 
 def token(path, tenant):
-    print(tenants(path)[tenant]["tokens"][0]["secret"])
+    print(tenants(path)[tenant]["enrolment_tokens"][0]["token"])
 
 
 def write(path, a):
@@ -26,7 +25,8 @@ def write(path, a):
     for tid, t in tenants(a.tenants).items():
         account = t["accounts"][0]
         out["tenants"][tid] = {
-            "id": tid, "admin_user": f"{tid}/{account['name']}", "password": account["secret"], "enrolment_token": t["tokens"][0]["secret"],
+            "id": tid, "admin_user": f"{tid}/{account['name']}", "password": account["password"],
+            "enrolment_token": t["enrolment_tokens"][0]["token"],
         }
     with open(path + ".new", "w", encoding="utf-8", opener=lambda p, f: os.open(p, f, 0o600)) as f:
         json.dump(out, f, indent=2, ensure_ascii=False)
