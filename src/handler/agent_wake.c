@@ -20,22 +20,34 @@ static enum rc known_revision(struct call *c, int64_t *ret)
     return RC_OK;
 }
 
+/* The cache answers at once (it is away) or later; only then the call is ours to finish. */
+struct opening {
+    int64_t known;
+    enum rc rc;
+    bool later;
+    bool answered;
+};
+
 static void found(struct call *c, const struct cache_revision *r, void *arg)
 {
-    const int64_t *known = arg;
-    enum rc rc = wake_open(c, *known, r->known ? r->revision : -1);
-    if (rc != RC_OK) {
-        answer_problem(c, rc);
-        call_finish(c);
-    }
+    struct opening *o = arg;
+    o->answered = true;
+    if (!atomic_load(&c->cancelled))
+        o->rc = wake_open(c, o->known, r->known ? r->revision : -1);
+    if (!o->later)
+        return;
+    if (o->rc != RC_OK)
+        answer_problem(c, o->rc);
+    call_finish(c);
 }
 
 enum rc agent_wake(struct call *c)
 {
-    int64_t *known = ARENA_NEW(c->arena, int64_t);
-    enum rc rc = known_revision(c, known);
+    struct opening *o = ARENA_NEW(c->arena, struct opening);
+    enum rc rc = known_revision(c, &o->known);
     if (rc != RC_OK)
         return rc;
-    cache_revision_get(c, principal_tenant_no(c->principal), principal_subject(c->principal), found, known);
-    return RC_OK;
+    cache_revision_get(c, principal_tenant_no(c->principal), principal_subject(c->principal), found, o);
+    o->later = !o->answered;
+    return o->rc;
 }

@@ -36,6 +36,8 @@ static enum stage_result serve_here(struct call *c)
 
     if (rc != RC_OK)
         answer_problem(c, rc);
+    else if (c->route->stream && c->answer.status == 0)
+        return STAGE_WAIT; /* the stream is opened, and the call finished, when what the handler asked for has come */
     return STAGE_DONE;
 }
 
