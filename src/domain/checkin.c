@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* checkin.c - see checkin.h. The order of the calls matters: the journal is questioned before its records are taken, and the
- * revision is read last, under the lock that the first call took. */
+/* checkin.c - see checkin.h. The order of the calls matters: the journal is questioned before its records are taken,
+ * and the revision is read last, under the lock that the first call took. */
 #include "domain/checkin.h"
 #include "common/counters.h"
 #include "wire/digest.h"
@@ -41,7 +41,8 @@ static enum rc body_decode(struct arena *a, enum wire_event_kind kind, const jso
     return RC_INVALID;
 }
 
-static enum rc value_decode(struct arena *a, enum wire_fact_kind kind, struct slice key, const json_t *v, struct decode_error *e)
+static enum rc value_decode(struct arena *a, enum wire_fact_kind kind, struct slice key, const json_t *v,
+                            struct decode_error *e)
 {
     switch (kind) {
     case WIRE_FACT_KIND_IDENTITY:
@@ -181,8 +182,8 @@ bool checkin_unchanged(const struct wire_checkin_request *r, bool known, int64_t
 
 static bool shapes_columns(enum wire_fact_kind k)
 {
-    return k == WIRE_FACT_KIND_IDENTITY || k == WIRE_FACT_KIND_OS || k == WIRE_FACT_KIND_NETWORK || k == WIRE_FACT_KIND_PROTECTION ||
-           k == WIRE_FACT_KIND_PROBLEMS;
+    return k == WIRE_FACT_KIND_IDENTITY || k == WIRE_FACT_KIND_OS || k == WIRE_FACT_KIND_NETWORK ||
+           k == WIRE_FACT_KIND_PROTECTION || k == WIRE_FACT_KIND_PROBLEMS;
 }
 
 static int plan_fact(struct batch_item *item, const struct wire_fact *f, usec_t now)
@@ -196,14 +197,16 @@ static int plan_fact(struct batch_item *item, const struct wire_fact *f, usec_t 
     return checkin_add_fact_merge(item, kind, f->base, f->digest, rows, f->n_set, f->remove, f->n_remove, now);
 }
 
-static void plan_events(struct batch_item *item, const struct wire_checkin_request *r, usec_t now, struct checkin_plan *p)
+static void plan_events(struct batch_item *item, const struct wire_checkin_request *r, usec_t now,
+                        struct checkin_plan *p)
 {
     struct checkin_event *events = ARENA_ARRAY(item->arena, struct checkin_event, r->n_events + 1);
     for (size_t i = 0; i < r->n_events; i++) {
         const struct wire_event *e = &r->events[i];
         /* a clock that runs ahead must not pin its records to the top of every list */
         usec_t occurred = e->occurred > now + FUTURE_ALLOWED * USEC_PER_SEC ? now : e->occurred;
-        events[i] = (struct checkin_event){e->seq, e->id, slice_of(wire_event_kind_text(e->kind)), e->hash, e->body, occurred};
+        events[i] =
+            (struct checkin_event){e->seq, e->id, slice_of(wire_event_kind_text(e->kind)), e->hash, e->body, occurred};
     }
     p->question = checkin_add_question(item, r->spool.epoch, r->spool.head, events, r->n_events);
     if (r->n_events == 0) {
@@ -211,10 +214,12 @@ static void plan_events(struct batch_item *item, const struct wire_checkin_reque
         return;
     }
     p->events = checkin_add_events(item, r->spool.epoch, events, r->n_events, now);
-    p->mark = checkin_add_mark(item, r->spool.epoch, event_first(item->arena, &r->events[0]), events[r->n_events - 1].seq, r->spool.tail);
+    p->mark = checkin_add_mark(item, r->spool.epoch, event_first(item->arena, &r->events[0]),
+                               events[r->n_events - 1].seq, r->spool.tail);
 }
 
-void checkin_plan(struct batch_item *item, const struct wire_checkin_request *r, int interval, usec_t now, struct checkin_plan *ret)
+void checkin_plan(struct batch_item *item, const struct wire_checkin_request *r, int interval, usec_t now,
+                  struct checkin_plan *ret)
 {
     *ret = (struct checkin_plan){.question = -1, .events = -1, .mark = -1, .digest = -1, .tasks = -1, .revision = -1};
     bool columns = false;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* checkin.h - the rules of a check-in: what a well-formed one is, what must be written for it, and what is answered. Pure:
- * no I/O, any thread. */
+/* checkin.h - the rules of a check-in: what a well-formed one is, what must be written for it, and what is answered.
+ * Pure: no I/O, any thread. */
 #ifndef SEKISHO_DOMAIN_CHECKIN_H
 #define SEKISHO_DOMAIN_CHECKIN_H
 
@@ -8,12 +8,12 @@
 #include "store/checkin.h"
 #include "wire/agent.gen.h"
 
-/* Beyond the decoder's checks: sequence numbers follow each other and are not above the journal's head, hashes are right,
- * bodies and values have the form of their kind. Fills c->fault with the exact field. */
+/* Beyond the decoder's checks: sequence numbers follow each other and are not above the journal's head, hashes are
+ * right, bodies and values have the form of their kind. Fills c->fault with the exact field. */
 enum rc checkin_check(struct call *c, const struct wire_checkin_request *r) MUST_CHECK;
 
-/* Seconds between scheduled check-ins: the agent's wish or the default, not below the plan's floor; suspended tenants' agents
- * are told to slow down. */
+/* Seconds between scheduled check-ins: the agent's wish or the default, not below the plan's floor; suspended tenants'
+ * agents are told to slow down. */
 int checkin_interval(const struct tenant *t, const struct wire_checkin_request *r, int default_interval);
 /* Seconds until the next one, spread so that a fleet does not march in step; never below the interval. */
 int checkin_next_contact(int interval);
@@ -28,7 +28,8 @@ struct checkin_plan {
     int facts[16];
     size_t n_facts;
 };
-void checkin_plan(struct batch_item *item, const struct wire_checkin_request *r, int interval, usec_t now, struct checkin_plan *ret);
+void checkin_plan(struct batch_item *item, const struct wire_checkin_request *r, int interval, usec_t now,
+                  struct checkin_plan *ret);
 
 struct checkin_outcome {
     bool exists; /* false: the device was removed meanwhile */

@@ -26,8 +26,9 @@ uint32_t cursor_fingerprint(const struct call *c)
 
 struct slice cursor_encode(struct arena *a, uint32_t fingerprint, struct slice key, struct uuid id)
 {
-    uint8_t raw[CURSOR_HEAD + CURSOR_KEY_MAX] = {CURSOR_VERSION, (uint8_t)(fingerprint >> 24), (uint8_t)(fingerprint >> 16),
-                                                 (uint8_t)(fingerprint >> 8), (uint8_t)fingerprint};
+    uint8_t raw[CURSOR_HEAD + CURSOR_KEY_MAX] = {CURSOR_VERSION, (uint8_t)(fingerprint >> 24),
+                                                 (uint8_t)(fingerprint >> 16), (uint8_t)(fingerprint >> 8),
+                                                 (uint8_t)fingerprint};
     size_t n = key.n;
     if (n > CURSOR_KEY_MAX) { /* cut between characters: the next page then begins at or before its first row */
         n = CURSOR_KEY_MAX;

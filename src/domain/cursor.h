@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cursor.h - keyset cursors: where the next page of a list begins. A cursor is bound to its operation and filters by a
- * fingerprint, so that one of another list, or of other filters, is refused. It carries no secret and gives no right: the
- * statement it goes into runs under the caller's tenant. */
+ * fingerprint, so that one of another list, or of other filters, is refused. It carries no secret and gives no right:
+ * the statement it goes into runs under the caller's tenant. */
 #ifndef SEKISHO_CURSOR_H
 #define SEKISHO_CURSOR_H
 

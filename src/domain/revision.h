@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* revision.h - how a change that an agent must learn reaches it (DESIGN law 6): the cached revision is blocked before the
- * commit, so that no check-in is told "nothing new" afterwards, and the device is woken after it. */
+/* revision.h - how a change that an agent must learn reaches it (DESIGN law 6): the cached revision is blocked before
+ * the commit, so that no check-in is told "nothing new" afterwards, and the device is woken after it. */
 #ifndef SEKISHO_DOMAIN_REVISION_H
 #define SEKISHO_DOMAIN_REVISION_H
 

@@ -147,6 +147,7 @@ enum rc task_cancel(struct call *c, struct uuid task, struct uuid execution, int
         return rc;
     revision_tell(c, targets, n);
     call_after_commit(c, hint_tasks, c);
-    c->audit = (struct audit_note){uuid_is_nil(task) ? "execution" : "task", uuid_is_nil(task) ? execution : task, SLICE_NONE, SLICE_NONE};
+    c->audit = (struct audit_note){uuid_is_nil(task) ? "execution" : "task", uuid_is_nil(task) ? execution : task,
+                                   SLICE_NONE, SLICE_NONE};
     return RC_OK;
 }

@@ -17,7 +17,8 @@ struct task_order { /* what someone wants done */
     struct wire_task_settings settings;
 };
 
-/* Settings belong to the type, targets are absolute paths without "..", devices are named once. Fills c->fault. Pure. */
+/* Settings belong to the type, targets are absolute paths without "..", devices are named once. Fills c->fault. Pure.
+ */
 enum rc task_check(struct call *c, const struct task_order *t) MUST_CHECK;
 /* In the call's transaction; wake-ups and hints follow after its commit. */
 enum rc task_create(struct call *c, const struct task_order *t, struct uuid *ret_id) MUST_CHECK;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* agent_checkin.c - the hot path. On the home loop: decode (small bodies), ask Redis once for permission and the cached
- * revision, and when nothing changed answer there, without SQL. Otherwise the check-in becomes an item of a batch, and the
- * answer is made on the batch worker, after the commit. Larger and compressed bodies are inflated and decoded on a blocking
- * worker first. One struct checkin per call, in its arena; exactly one of the ways below ends in call_finish. */
+ * revision, and when nothing changed answer there, without SQL. Otherwise the check-in becomes an item of a batch, and
+ * the answer is made on the batch worker, after the commit. Larger and compressed bodies are inflated and decoded on a
+ * blocking worker first. One struct checkin per call, in its arena; exactly one of the ways below ends in call_finish.
+ */
 #include "cache/cache.h"
 #include "common/counters.h"
 #include "common/gzip.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* agent_module.c - files of the module mirror. On the home loop. Names are plain ([a-z0-9._-], no leading dot), so that none
- * leads out of the folder. */
+/* agent_module.c - files of the module mirror. On the home loop. Names are plain ([a-z0-9._-], no leading dot), so that
+ * none leads out of the folder. */
 #include "common/params.h"
 #include "handler/agent.h"
 #include "handler/api.gen.h"

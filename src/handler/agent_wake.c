@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* agent_wake.c - opens the wake-up stream of an agent. On the home loop. The query ?revision=N says what the agent holds; the
- * cached revision answers at once when it is newer, which closes the race between the last check-in and the stream; without
- * a cached one the next sweep (worker/) compares with the database. */
+/* agent_wake.c - opens the wake-up stream of an agent. On the home loop. The query ?revision=N says what the agent
+ * holds; the cached revision answers at once when it is newer, which closes the race between the last check-in and the
+ * stream; without a cached one the next sweep (worker/) compares with the database. */
 #include "cache/cache.h"
 #include "handler/api.gen.h"
 #include "push/wake.h"

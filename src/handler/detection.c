@@ -31,8 +31,8 @@ enum rc api_detection_list(struct call *c, const struct api_detection_list_reque
         return rc;
     struct detection_row *rows;
     size_t n;
-    rc = detection_page(c->tx, c->arena, &filter, sorts[req->sort].sort, req->direction == API_DIRECTION_DESC, after.key, after.id,
-                        (int)req->limit + 1, &rows, &n);
+    rc = detection_page(c->tx, c->arena, &filter, sorts[req->sort].sort, req->direction == API_DIRECTION_DESC,
+                        after.key, after.id, (int)req->limit + 1, &rows, &n);
     if (rc == RC_OK)
         rc = detection_count(c->tx, c->arena, &filter, &ret->total);
     if (rc != RC_OK)
@@ -77,7 +77,8 @@ enum rc api_detection_resolve(struct call *c, const struct api_detection_resolve
     return RC_OK;
 }
 
-enum rc api_quarantine_list(struct call *c, const struct api_quarantine_list_request *req, struct api_quarantine_page *ret)
+enum rc api_quarantine_list(struct call *c, const struct api_quarantine_list_request *req,
+                            struct api_quarantine_page *ret)
 {
     struct cursor after;
     usec_t after_time = 0;
@@ -96,7 +97,8 @@ enum rc api_quarantine_list(struct call *c, const struct api_quarantine_list_req
     if (n > (size_t)req->limit) {
         n = (size_t)req->limit;
         char at[CLOCK_RFC3339_SIZE];
-        ret->next_cursor = cursor_encode(c->arena, cursor_fingerprint(c), slice_of(clock_rfc3339(rows[n - 1].at, at)), rows[n - 1].id);
+        ret->next_cursor =
+            cursor_encode(c->arena, cursor_fingerprint(c), slice_of(clock_rfc3339(rows[n - 1].at, at)), rows[n - 1].id);
     }
     ret->items = ARENA_ARRAY(c->arena, struct api_quarantined, n + 1);
     ret->n_items = n;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* device.c - devices: list, detail, change, removal. On blocking workers, inside the call's transaction. */
+#include "identity/device.h"
 #include "cache/cache.h"
 #include "domain/cursor.h"
-#include "identity/device.h"
-#include "handler/map_facts.h"
 #include "handler/map.h"
+#include "handler/map_facts.h"
 #include "push/live.h"
 #include "push/presence.h"
 #include "push/wake.h"
@@ -37,10 +37,12 @@ static enum cursor_key key_kind(enum device_sort sort)
 
 enum rc api_device_list(struct call *c, const struct api_device_list_request *req, struct api_device_page *ret)
 {
-    static const enum device_sort sorts[] = {
-        [API_DEVICE_LIST_SORT_NAME] = DEVICE_BY_NAME,         [API_DEVICE_LIST_SORT_LAST_SEEN] = DEVICE_BY_LAST_SEEN,
-        [API_DEVICE_LIST_SORT_OS_NAME] = DEVICE_BY_OS_NAME,   [API_DEVICE_LIST_SORT_PROBLEMS] = DEVICE_BY_PROBLEMS,
-        [API_DEVICE_LIST_SORT_UNRESOLVED] = DEVICE_BY_UNRESOLVED, [API_DEVICE_LIST_SORT_ENROLLED_AT] = DEVICE_BY_ENROLLED_AT};
+    static const enum device_sort sorts[] = {[API_DEVICE_LIST_SORT_NAME] = DEVICE_BY_NAME,
+                                             [API_DEVICE_LIST_SORT_LAST_SEEN] = DEVICE_BY_LAST_SEEN,
+                                             [API_DEVICE_LIST_SORT_OS_NAME] = DEVICE_BY_OS_NAME,
+                                             [API_DEVICE_LIST_SORT_PROBLEMS] = DEVICE_BY_PROBLEMS,
+                                             [API_DEVICE_LIST_SORT_UNRESOLVED] = DEVICE_BY_UNRESOLVED,
+                                             [API_DEVICE_LIST_SORT_ENROLLED_AT] = DEVICE_BY_ENROLLED_AT};
     enum device_sort sort = sorts[req->sort];
     struct device_filter filter = filter_of(req);
     struct cursor after;
@@ -49,7 +51,8 @@ enum rc api_device_list(struct call *c, const struct api_device_list_request *re
         return rc;
     struct device_row *rows;
     size_t n;
-    rc = device_page(c->tx, c->arena, &filter, sort, req->direction == API_DIRECTION_DESC, after.key, after.id, (int)req->limit + 1, &rows, &n);
+    rc = device_page(c->tx, c->arena, &filter, sort, req->direction == API_DIRECTION_DESC, after.key, after.id,
+                     (int)req->limit + 1, &rows, &n);
     if (rc != RC_OK)
         return rc;
     rc = device_count(c->tx, c->arena, &filter, &ret->total);
@@ -117,7 +120,8 @@ enum rc api_device_update(struct call *c, const struct api_device_update_request
         if (rc != RC_OK)
             return rc;
     }
-    enum rc rc = device_update(c->tx, c->arena, req->device_id, req->body.name, req->body.description, req->body.group_id, &name);
+    enum rc rc = device_update(c->tx, c->arena, req->device_id, req->body.name, req->body.description,
+                               req->body.group_id, &name);
     if (rc == RC_NOT_FOUND)
         return fault(c, rc, PROBLEM_not_found);
     if (rc != RC_OK)
@@ -157,7 +161,8 @@ enum rc api_device_remove(struct call *c, const struct api_device_remove_request
     return cache_revision_block(scope_tenant(c->scope)->no, &req->device_id, 1);
 }
 
-enum rc api_device_software_list(struct call *c, const struct api_device_software_list_request *req, struct api_software_page *ret)
+enum rc api_device_software_list(struct call *c, const struct api_device_software_list_request *req,
+                                 struct api_software_page *ret)
 {
     struct cursor after;
     struct device_more more;
@@ -170,7 +175,8 @@ enum rc api_device_software_list(struct call *c, const struct api_device_softwar
     if (rc == RC_NOT_FOUND)
         return fault(c, rc, PROBLEM_not_found);
     if (rc == RC_OK)
-        rc = device_software_page(c->tx, c->arena, req->device_id, req->search, after.key, (int)req->limit + 1, &rows, &n);
+        rc = device_software_page(c->tx, c->arena, req->device_id, req->search, after.key, (int)req->limit + 1, &rows,
+                                  &n);
     if (rc == RC_OK)
         rc = device_software_count(c->tx, c->arena, req->device_id, req->search, &ret->total);
     if (rc != RC_OK)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* live.c - opens a console's stream of change hints. On the home loop. */
-#include "handler/api.gen.h"
 #include "push/live.h"
+#include "handler/api.gen.h"
 
 enum rc api_live_open(struct call *c)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* map.c - see map.h. Enumerations are kept in the database by their names in the contract; a text that is no such name is
- * our own mistake. */
+/* map.c - see map.h. Enumerations are kept in the database by their names in the contract; a text that is no such name
+ * is our own mistake. */
 #include "handler/map.h"
 #include "common/must.h"
 #include "domain/task.h"
@@ -11,7 +11,8 @@
 
 void map_device(const struct device_row *row, struct api_device *ret)
 {
-    static const enum api_device_status statuses[] = {API_DEVICE_STATUS_OK, API_DEVICE_STATUS_ATTENTION, API_DEVICE_STATUS_PROBLEM};
+    static const enum api_device_status statuses[] = {API_DEVICE_STATUS_OK, API_DEVICE_STATUS_ATTENTION,
+                                                      API_DEVICE_STATUS_PROBLEM};
     must((unsigned)row->status < sizeof statuses / sizeof statuses[0]);
     usec_t heard = presence_last(row->id);
     *ret = (struct api_device){.id = row->id,
@@ -37,7 +38,11 @@ void map_device(const struct device_row *row, struct api_device *ret)
 
 void map_group(const struct group_row *row, struct api_group *ret)
 {
-    *ret = (struct api_group){.id = row->id, .parent_id = row->parent_id, .name = row->name, .built_in = row->built_in, .devices = row->devices};
+    *ret = (struct api_group){.id = row->id,
+                              .parent_id = row->parent_id,
+                              .name = row->name,
+                              .built_in = row->built_in,
+                              .devices = row->devices};
 }
 
 void map_detection(const struct detection_row *row, struct api_detection *ret)

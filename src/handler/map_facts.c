@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* map_facts.c - one small function per kind of row. Values were checked when they came (domain/checkin.c); one that an older
- * version stored differently is left out. Lists stop at what the contract allows. */
+/* map_facts.c - one small function per kind of row. Values were checked when they came (domain/checkin.c); one that an
+ * older version stored differently is left out. Lists stop at what the contract allows. */
 #include "handler/map_facts.h"
 #include "wire/agent.gen.h"
 
@@ -55,7 +55,8 @@ static void disk(struct arena *a, const struct fact_row *row, struct api_device_
     struct wire_value_disk v;
     struct decode_error e;
     if (d->n_disks < LIST_MAX && wire_value_disk_parse(a, row->value, &v, &e) == RC_OK)
-        d->disks[d->n_disks++] = (struct api_disk){.name = after_colon(row->key), .model = v.model, .size_bytes = v.size};
+        d->disks[d->n_disks++] =
+            (struct api_disk){.name = after_colon(row->key), .model = v.model, .size_bytes = v.size};
 }
 
 static void filesystem(struct arena *a, const struct fact_row *row, struct api_device_detail *d)
@@ -63,8 +64,8 @@ static void filesystem(struct arena *a, const struct fact_row *row, struct api_d
     struct wire_value_filesystem v;
     struct decode_error e;
     if (d->n_filesystems < LIST_MAX && wire_value_filesystem_parse(a, row->value, &v, &e) == RC_OK)
-        d->filesystems[d->n_filesystems++] =
-            (struct api_filesystem){.mount = after_colon(row->key), .type = v.type, .size_bytes = v.size, .free_bytes = v.free};
+        d->filesystems[d->n_filesystems++] = (struct api_filesystem){
+            .mount = after_colon(row->key), .type = v.type, .size_bytes = v.size, .free_bytes = v.free};
 }
 
 static void hardware(struct arena *a, const struct fact_row *row, struct api_device_detail *d)
@@ -105,7 +106,8 @@ static void protection(struct arena *a, const struct fact_row *row, struct api_d
 {
     static const enum api_engine_protection states[] = {[WIRE_PROTECTION_STATE_UNKNOWN] = API_ENGINE_PROTECTION_UNKNOWN,
                                                         [WIRE_PROTECTION_STATE_ON] = API_ENGINE_PROTECTION_ON,
-                                                        [WIRE_PROTECTION_STATE_DETECT_ONLY] = API_ENGINE_PROTECTION_DETECT_ONLY,
+                                                        [WIRE_PROTECTION_STATE_DETECT_ONLY] =
+                                                            API_ENGINE_PROTECTION_DETECT_ONLY,
                                                         [WIRE_PROTECTION_STATE_OFF] = API_ENGINE_PROTECTION_OFF};
     struct wire_value_protection v;
     struct decode_error e;
@@ -138,8 +140,9 @@ static const struct {
     struct slice kind;
     void (*map)(struct arena *a, const struct fact_row *row, struct api_device_detail *d);
 } kinds[] = {
-    {{"identity", 8}, identity}, {{"os", 2}, os},       {{"hardware", 8}, hardware},     {{"network", 7}, network},
-    {{"users", 5}, users},       {{"problems", 8}, problem}, {{"protection", 10}, protection},
+    {{"identity", 8}, identity},      {{"os", 2}, os},       {{"hardware", 8}, hardware},
+    {{"network", 7}, network},        {{"users", 5}, users}, {{"problems", 8}, problem},
+    {{"protection", 10}, protection},
 };
 
 void map_facts(struct arena *a, const struct fact_row *rows, size_t n, struct api_device_detail *ret)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* task.c - tasks and executions. On blocking workers, inside the call's transaction. */
-#include "domain/cursor.h"
 #include "domain/task.h"
+#include "domain/cursor.h"
 #include "handler/map.h"
 
 /* Where a page that is ordered by time begins. */
@@ -106,7 +106,8 @@ enum rc api_execution_list(struct call *c, const struct api_execution_list_reque
     size_t n;
     struct execution_filter filter = {.task = req->task,
                                       .device = req->device,
-                                      .state = req->has_state ? slice_of(api_execution_state_text(req->state)) : SLICE_NONE};
+                                      .state =
+                                          req->has_state ? slice_of(api_execution_state_text(req->state)) : SLICE_NONE};
     enum rc rc = time_cursor(c, req->cursor, &after_time, &after_id);
     if (rc == RC_OK)
         rc = execution_page(c->tx, c->arena, &filter, after_time, after_id, (int)req->limit + 1, &rows, &n);

@@ -26,7 +26,8 @@ static void received(struct slice line, void *arg)
         on_wake(device, number);
     else if (slice_eq(verb, SLICE("cut")) && uuid_parse(subject, &device) && on_cut)
         on_cut(device);
-    else if (slice_eq(verb, SLICE("live")) && slice_int(subject, 1, INT32_MAX, &tenant_no) && slice_i64(line, &number) && on_live)
+    else if (slice_eq(verb, SLICE("live")) && slice_int(subject, 1, INT32_MAX, &tenant_no) &&
+             slice_i64(line, &number) && on_live)
         on_live(tenant_no, (int)number);
 }
 

@@ -11,7 +11,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { TURN_MS = 250, LEAST_GAP_TURNS = 4, COMMENT_TURNS = 80 }; /* a topic at most once a second; a comment every 20 s */
+enum {
+    TURN_MS = 250,
+    LEAST_GAP_TURNS = 4,
+    COMMENT_TURNS = 80
+}; /* a topic at most once a second; a comment every 20 s */
 
 struct tenant_topics {
     atomic_uint_fast64_t revision[LIVE_TOPIC_COUNT];
@@ -66,7 +70,8 @@ static void turn(void *arg)
         if (revision == s->sent[i] || s->wait[i] > 0)
             continue;
         char line[96];
-        int n = snprintf(line, sizeof line, "data: {\"topic\":\"%s\",\"revision\":%" PRIu64 "}\n\n", topic_names[i], revision);
+        int n = snprintf(line, sizeof line, "data: {\"topic\":\"%s\",\"revision\":%" PRIu64 "}\n\n", topic_names[i],
+                         revision);
         stream_write(s->stream, slice_mem(line, (size_t)n));
         s->sent[i] = revision;
         s->wait[i] = LEAST_GAP_TURNS;
@@ -99,7 +104,12 @@ enum rc live_open(struct call *c)
     s->session = principal_session(c->principal);
     s->expires = principal_expires(c->principal);
     int tenant_no = principal_tenant_no(c->principal);
-    pthread_mutex_lock(&lock);
+    s->stream = stream_open(c, "text/event-stream", closed, s);
+    if (!s->stream) { /* the client has gone */
+        free(s);
+        return RC_OK;
+    }
+    pthread_mutex_lock(&lock); /* closed() runs on this thread: not before we return */
     s->topics = topics_of(tenant_no);
     for (int i = 0; i < LIVE_TOPIC_COUNT; i++)
         s->sent[i] = atomic_load_explicit(&s->topics->revision[i], memory_order_relaxed);
@@ -108,7 +118,6 @@ enum rc live_open(struct call *c)
     if (all)
         all->link = &s->next;
     all = s;
-    s->stream = stream_open(c, "text/event-stream", closed, s);
     pthread_mutex_unlock(&lock);
     count_add(C_streams_live, 1);
     stream_write(s->stream, SLICE(": open\n\n"));

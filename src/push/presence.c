@@ -6,7 +6,9 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-enum { PRESENCE_MAX = 1000000 }; /* devices remembered; beyond it new ones go to the table unseen until the next flush */
+enum {
+    PRESENCE_MAX = 1000000
+}; /* devices remembered; beyond it new ones go to the table unseen until the next flush */
 
 struct heard {
     struct presence_entry entry;

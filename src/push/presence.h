@@ -21,8 +21,8 @@ struct presence_entry {
     usec_t at;
     char address[46];
 };
-/* Entries changed since the last call, ordered by tenant and device; the caller frees *ret. When the flush fails they are
- * given back with presence_note. */
+/* Entries changed since the last call, ordered by tenant and device; the caller frees *ret. When the flush fails they
+ * are given back with presence_note. */
 size_t presence_take_dirty(struct presence_entry **ret);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* wake.c - a table of open streams under one lock. stream_write and stream_close only post to the stream's loop, so calling
- * them under the lock cannot wait for anything; on_close takes the entry out, after which nobody writes. */
+/* wake.c - a table of open streams under one lock. stream_write and stream_close only post to the stream's loop, so
+ * calling them under the lock cannot wait for anything; on_close takes the entry out, after which nobody writes. */
 #include "push/wake.h"
 #include "common/counters.h"
 #include "common/map.h"
@@ -83,6 +83,10 @@ enum rc wake_open(struct call *c, int64_t known, int64_t truth)
     w->told = known;
     memcpy(w->address, c->address, sizeof w->address);
     w->stream = stream_open(c, "application/x-ndjson", closed, w);
+    if (!w->stream) { /* the client has gone */
+        free(w);
+        return RC_OK;
+    }
     count_add(C_streams_wake, 1);
     w->heartbeat = loop_timer_start(w->home, heartbeat_delay(), beat, w);
     pthread_mutex_lock(&lock);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* wake.h - the wake-up streams of agents connected to this process. A line `{"wake":<revision>}` tells an agent to check in;
- * heartbeats keep the stream open. One stream per device: a newer one ends the older. */
+/* wake.h - the wake-up streams of agents connected to this process. A line `{"wake":<revision>}` tells an agent to
+ * check in; heartbeats keep the stream open. One stream per device: a newer one ends the older. */
 #ifndef SEKISHO_WAKE_H
 #define SEKISHO_WAKE_H
 
@@ -11,8 +11,8 @@ struct params;
 void wake_start(const struct params *p); /* after the loops run */
 void wake_stop(void);                    /* ends all streams */
 
-/* On the home loop of a call of the route wake: opens the stream. known: the agent's revision; truth: ours, or -1 when not
- * known yet (the next sweep tells). */
+/* On the home loop of a call of the route wake: opens the stream. known: the agent's revision; truth: ours, or -1 when
+ * not known yet (the next sweep tells). */
 enum rc wake_open(struct call *c, int64_t known, int64_t truth) MUST_CHECK;
 /* From any thread, after the commit: here at once, and through Redis at every other replica. */
 void wake_device(int tenant_no, struct uuid device, int64_t revision);

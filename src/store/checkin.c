@@ -35,7 +35,8 @@ static void rows_args(struct sql_args *args, const struct checkin_row *rows, siz
     }
 }
 
-int checkin_add_fact_replace(struct batch_item *i, const char *kind, struct slice digest, const struct checkin_row *rows, size_t n, usec_t now)
+int checkin_add_fact_replace(struct batch_item *i, const char *kind, struct slice digest,
+                             const struct checkin_row *rows, size_t n, usec_t now)
 {
     struct sql_args *args = add(i, SQL_checkin_fact_replace);
     args_str(args, kind);
@@ -45,8 +46,9 @@ int checkin_add_fact_replace(struct batch_item *i, const char *kind, struct slic
     return added(i);
 }
 
-int checkin_add_fact_merge(struct batch_item *i, const char *kind, struct slice base, struct slice digest, const struct checkin_row *set,
-                           size_t n_set, const struct slice *remove, size_t n_remove, usec_t now)
+int checkin_add_fact_merge(struct batch_item *i, const char *kind, struct slice base, struct slice digest,
+                           const struct checkin_row *set, size_t n_set, const struct slice *remove, size_t n_remove,
+                           usec_t now)
 {
     struct sql_args *args = add(i, SQL_checkin_fact_merge);
     args_str(args, kind);
@@ -72,7 +74,8 @@ int checkin_add_columns(struct batch_item *i)
     return added(i);
 }
 
-int checkin_add_question(struct batch_item *i, struct uuid epoch, int64_t head, const struct checkin_event *events, size_t n)
+int checkin_add_question(struct batch_item *i, struct uuid epoch, int64_t head, const struct checkin_event *events,
+                         size_t n)
 {
     struct sql_args *args = add(i, SQL_checkin_question);
     args_uuid(args, epoch);
@@ -85,12 +88,13 @@ int checkin_add_question(struct batch_item *i, struct uuid epoch, int64_t head, 
     return added(i);
 }
 
-int checkin_add_events(struct batch_item *i, struct uuid epoch, const struct checkin_event *events, size_t n, usec_t now)
+int checkin_add_events(struct batch_item *i, struct uuid epoch, const struct checkin_event *events, size_t n,
+                       usec_t now)
 {
     struct sql_args *args = add(i, SQL_checkin_events);
     args_uuid(args, epoch);
-    struct sql_array *numbers = args_array(args), *ids = args_array(args), *kinds = args_array(args), *times = args_array(args),
-                     *hashes = args_array(args), *bodies = args_array(args);
+    struct sql_array *numbers = args_array(args), *ids = args_array(args), *kinds = args_array(args),
+                     *times = args_array(args), *hashes = args_array(args), *bodies = args_array(args);
     for (size_t e = 0; e < n; e++) {
         array_int(numbers, events[e].seq);
         array_uuid(ids, events[e].id);

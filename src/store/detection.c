@@ -45,8 +45,9 @@ static void row_read(const struct rows *r, int i, struct detection_row *d)
     d->resolved_by = rows_slice(r, i, 20);
 }
 
-enum rc detection_page(struct tx *tx, struct arena *a, const struct detection_filter *f, enum detection_sort sort, bool descending,
-                       struct slice after_key, struct uuid after_id, int limit, struct detection_row **ret, size_t *ret_n)
+enum rc detection_page(struct tx *tx, struct arena *a, const struct detection_filter *f, enum detection_sort sort,
+                       bool descending, struct slice after_key, struct uuid after_id, int limit,
+                       struct detection_row **ret, size_t *ret_n)
 {
     struct sql_args args;
     args_init(&args, a);
@@ -108,8 +109,8 @@ static void ids_arg(struct sql_args *args, const struct uuid *ids, size_t n)
         array_uuid(x, ids[i]);
 }
 
-enum rc detection_resolve(struct tx *tx, struct arena *a, const struct uuid *ids, size_t n, bool resolved, usec_t now, struct slice by,
-                          int64_t *ret_changed)
+enum rc detection_resolve(struct tx *tx, struct arena *a, const struct uuid *ids, size_t n, bool resolved, usec_t now,
+                          struct slice by, int64_t *ret_changed)
 {
     struct sql_args lock, args;
     struct rows r;
@@ -133,7 +134,8 @@ enum rc detection_unresolved(struct tx *tx, struct arena *a, int64_t *ret)
     return number(tx, SQL_detection_unresolved, &args, ret);
 }
 
-enum rc detection_days(struct tx *tx, struct arena *a, struct slice zone, usec_t now, struct day_count **ret, size_t *ret_n)
+enum rc detection_days(struct tx *tx, struct arena *a, struct slice zone, usec_t now, struct day_count **ret,
+                       size_t *ret_n)
 {
     struct sql_args args;
     args_init(&args, a);
@@ -151,8 +153,8 @@ enum rc detection_days(struct tx *tx, struct arena *a, struct slice zone, usec_t
     return RC_OK;
 }
 
-enum rc quarantine_page(struct tx *tx, struct arena *a, struct uuid device, usec_t after_time, struct uuid after_id, int limit,
-                        struct quarantine_row **ret, size_t *ret_n)
+enum rc quarantine_page(struct tx *tx, struct arena *a, struct uuid device, usec_t after_time, struct uuid after_id,
+                        int limit, struct quarantine_row **ret, size_t *ret_n)
 {
     struct sql_args args;
     args_init(&args, a);

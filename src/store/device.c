@@ -40,8 +40,9 @@ static void row_read(const struct rows *r, int i, struct device_row *d)
     d->enrolled_at = rows_time(r, i, 17);
 }
 
-enum rc device_page(struct tx *tx, struct arena *a, const struct device_filter *f, enum device_sort sort, bool descending,
-                    struct slice after_key, struct uuid after_id, int limit, struct device_row **ret, size_t *ret_n)
+enum rc device_page(struct tx *tx, struct arena *a, const struct device_filter *f, enum device_sort sort,
+                    bool descending, struct slice after_key, struct uuid after_id, int limit, struct device_row **ret,
+                    size_t *ret_n)
 {
     struct sql_args args;
     args_init(&args, a);
@@ -57,7 +58,8 @@ enum rc device_page(struct tx *tx, struct arena *a, const struct device_filter *
     bool is_time = sort == DEVICE_BY_LAST_SEEN || sort == DEVICE_BY_ENROLLED_AT;
     for (int i = 0; i < r.n; i++) {
         row_read(&r, i, &rows[i]);
-        rows[i].sort_key = is_time ? slice_of(clock_rfc3339(rows_time(&r, i, 18), arena_alloc(a, CLOCK_RFC3339_SIZE))) : rows_slice(&r, i, 18);
+        rows[i].sort_key = is_time ? slice_of(clock_rfc3339(rows_time(&r, i, 18), arena_alloc(a, CLOCK_RFC3339_SIZE)))
+                                   : rows_slice(&r, i, 18);
     }
     *ret = rows;
     *ret_n = (size_t)r.n;
@@ -96,7 +98,8 @@ enum rc device_find(struct tx *tx, struct arena *a, struct uuid id, struct devic
     return RC_OK;
 }
 
-static enum rc facts_read(const struct rows *r, struct arena *a, int first, struct slice kind, struct fact_row **ret, size_t *ret_n)
+static enum rc facts_read(const struct rows *r, struct arena *a, int first, struct slice kind, struct fact_row **ret,
+                          size_t *ret_n)
 {
     struct fact_row *rows = ARENA_ARRAY(a, struct fact_row, r->n + 1);
     for (int i = 0; i < r->n; i++) {
@@ -119,8 +122,8 @@ enum rc device_facts(struct tx *tx, struct arena *a, struct uuid id, struct fact
     return rc == RC_OK ? facts_read(&r, a, 1, SLICE_NONE, ret, ret_n) : rc;
 }
 
-enum rc device_software_page(struct tx *tx, struct arena *a, struct uuid id, struct slice search, struct slice after_key, int limit,
-                             struct fact_row **ret, size_t *ret_n)
+enum rc device_software_page(struct tx *tx, struct arena *a, struct uuid id, struct slice search,
+                             struct slice after_key, int limit, struct fact_row **ret, size_t *ret_n)
 {
     struct sql_args args;
     args_init(&args, a);
@@ -146,8 +149,8 @@ enum rc device_software_count(struct tx *tx, struct arena *a, struct uuid id, st
     return rc;
 }
 
-enum rc device_update(struct tx *tx, struct arena *a, struct uuid id, struct slice name, struct slice description, struct uuid group,
-                      struct slice *ret_name)
+enum rc device_update(struct tx *tx, struct arena *a, struct uuid id, struct slice name, struct slice description,
+                      struct uuid group, struct slice *ret_name)
 {
     struct sql_args args;
     args_init(&args, a);
@@ -182,11 +185,13 @@ enum rc device_figures(struct tx *tx, struct arena *a, usec_t now, struct device
     struct rows r;
     enum rc rc = tx_one(tx, SQL_device_counts, &args, &r);
     if (rc == RC_OK)
-        *ret = (struct device_figures){rows_int(&r, 0, 0), rows_int(&r, 0, 1), rows_int(&r, 0, 2), rows_int(&r, 0, 3), rows_int(&r, 0, 4)};
+        *ret = (struct device_figures){rows_int(&r, 0, 0), rows_int(&r, 0, 1), rows_int(&r, 0, 2), rows_int(&r, 0, 3),
+                                       rows_int(&r, 0, 4)};
     return rc;
 }
 
-enum rc device_revisions(struct tx *tx, struct arena *a, const struct uuid *ids, size_t n, struct device_revision **ret, size_t *ret_n)
+enum rc device_revisions(struct tx *tx, struct arena *a, const struct uuid *ids, size_t n, struct device_revision **ret,
+                         size_t *ret_n)
 {
     struct sql_args args;
     args_init(&args, a);

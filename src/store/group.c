@@ -64,7 +64,8 @@ enum rc group_sibling(struct tx *tx, struct arena *a, struct uuid parent, struct
     return rc;
 }
 
-enum rc group_insert(struct tx *tx, struct arena *a, struct uuid id, struct uuid parent, struct slice name, const char *built_in, usec_t now)
+enum rc group_insert(struct tx *tx, struct arena *a, struct uuid id, struct uuid parent, struct slice name,
+                     const char *built_in, usec_t now)
 {
     struct sql_args args;
     args_init(&args, a);

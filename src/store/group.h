@@ -12,11 +12,15 @@ struct group_row {
     int64_t devices;
 };
 
-enum rc group_page(struct tx *tx, struct arena *a, struct group_row **ret, size_t *ret_n) MUST_CHECK; /* at most 1,000 */
+enum rc group_page(struct tx *tx, struct arena *a, struct group_row **ret,
+                   size_t *ret_n) MUST_CHECK; /* at most 1,000 */
 enum rc group_find(struct tx *tx, struct arena *a, struct uuid id, struct group_row *ret) MUST_CHECK;
-enum rc group_built_in(struct tx *tx, struct arena *a, const char *which, struct uuid *ret) MUST_CHECK; /* all, lost_and_found */
-enum rc group_sibling(struct tx *tx, struct arena *a, struct uuid parent, struct slice name, struct uuid *ret) MUST_CHECK;
+enum rc group_built_in(struct tx *tx, struct arena *a, const char *which,
+                       struct uuid *ret) MUST_CHECK; /* all, lost_and_found */
+enum rc group_sibling(struct tx *tx, struct arena *a, struct uuid parent, struct slice name,
+                      struct uuid *ret) MUST_CHECK;
 /* built_in NULL for a group of a user. */
-enum rc group_insert(struct tx *tx, struct arena *a, struct uuid id, struct uuid parent, struct slice name, const char *built_in, usec_t now) MUST_CHECK;
+enum rc group_insert(struct tx *tx, struct arena *a, struct uuid id, struct uuid parent, struct slice name,
+                     const char *built_in, usec_t now) MUST_CHECK;
 
 #endif

@@ -67,7 +67,8 @@ static void ids_arg(struct sql_args *args, const struct uuid *ids, size_t n)
         array_uuid(x, ids[i]);
 }
 
-enum rc task_lock_devices(struct tx *tx, struct arena *a, const struct uuid *devices, size_t n, struct uuid **ret, size_t *ret_n)
+enum rc task_lock_devices(struct tx *tx, struct arena *a, const struct uuid *devices, size_t n, struct uuid **ret,
+                          size_t *ret_n)
 {
     struct sql_args args;
     args_init(&args, a);
@@ -100,8 +101,8 @@ enum rc task_insert(struct tx *tx, struct arena *a, const struct task_new *t)
     return tx_run(tx, SQL_task_insert, &args, &r);
 }
 
-static enum rc targets_run(struct tx *tx, struct arena *a, enum sql_id id, struct sql_args *args, bool counts, struct task_target **ret,
-                           size_t *ret_n)
+static enum rc targets_run(struct tx *tx, struct arena *a, enum sql_id id, struct sql_args *args, bool counts,
+                           struct task_target **ret, size_t *ret_n)
 {
     struct rows r;
     enum rc rc = tx_run(tx, id, args, &r);
@@ -109,7 +110,8 @@ static enum rc targets_run(struct tx *tx, struct arena *a, enum sql_id id, struc
         return rc;
     struct task_target *targets = ARENA_ARRAY(a, struct task_target, r.n + 1);
     for (int i = 0; i < r.n; i++)
-        targets[i] = (struct task_target){rows_uuid(&r, i, 0), rows_int(&r, i, 1), counts ? (int)rows_int(&r, i, 2) : 1};
+        targets[i] =
+            (struct task_target){rows_uuid(&r, i, 0), rows_int(&r, i, 1), counts ? (int)rows_int(&r, i, 2) : 1};
     *ret = targets;
     *ret_n = (size_t)r.n;
     return RC_OK;
@@ -129,8 +131,8 @@ enum rc task_assign(struct tx *tx, struct arena *a, struct uuid task, const stru
     return targets_run(tx, a, SQL_task_assign, &args, false, ret, ret_n);
 }
 
-enum rc execution_page(struct tx *tx, struct arena *a, const struct execution_filter *f, usec_t after_time, struct uuid after_id, int limit,
-                       struct execution_row **ret, size_t *ret_n)
+enum rc execution_page(struct tx *tx, struct arena *a, const struct execution_filter *f, usec_t after_time,
+                       struct uuid after_id, int limit, struct execution_row **ret, size_t *ret_n)
 {
     struct sql_args args;
     args_init(&args, a);
@@ -171,8 +173,8 @@ enum rc execution_page(struct tx *tx, struct arena *a, const struct execution_fi
     return RC_OK;
 }
 
-enum rc execution_cancel(struct tx *tx, struct arena *a, struct uuid task, struct uuid execution, usec_t now, struct task_target **ret,
-                         size_t *ret_n)
+enum rc execution_cancel(struct tx *tx, struct arena *a, struct uuid task, struct uuid execution, usec_t now,
+                         struct task_target **ret, size_t *ret_n)
 {
     struct sql_args which, lock, args;
     struct rows r;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* background.c - a table of chores with their periods. A chore that fails is tried again at its next turn; nothing is lost by
- * that but freshness. Each tenant is one transaction, so that one tenant's trouble is not another's. */
+/* background.c - a table of chores with their periods. A chore that fails is tried again at its next turn; nothing is
+ * lost by that but freshness. Each tenant is one transaction, so that one tenant's trouble is not another's. */
 #include "worker/background.h"
 #include "cache/cache.h"
 #include "call/make_principal.h"
@@ -140,7 +140,8 @@ static void expire_executions_of(struct arena *a, int tenant_no)
         ev_info(AREA_WORKER, "executions expired", EV_INT("tenant", tenant_no), EV_INT("count", n));
 }
 
-static void expire_rows(struct arena *a, int tenant_no, enum rc (*fn)(struct tx *, struct arena *, usec_t, int, int64_t *))
+static void expire_rows(struct arena *a, int tenant_no,
+                        enum rc (*fn)(struct tx *, struct arena *, usec_t, int, int64_t *))
 {
     usec_t before = clock_now() - params->retention_days * 86400 * USEC_PER_SEC;
     for (int round = 0; round < EXPIRE_ROUNDS; round++) {
