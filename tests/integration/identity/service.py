@@ -68,24 +68,40 @@ class Service:
             self.cell.close()
 
     def start(self, ready=True, **env):
-        self.log = open(self.cell.dir / "server.log", "a", encoding="utf-8")
-        self.process = subprocess.Popen([program("sekishod"), "-c", str(self.cell.config)], stdin=subprocess.DEVNULL, stdout=self.log,
-                                        stderr=self.log, env=dict(os.environ, **env))
+        self.process = self._process(**env)
         if ready:
             self.wait_ready()
+
+    def _process(self, *overrides, **env):
+        env.setdefault("LSAN_OPTIONS", f"suppressions={ROOT}/tests/lsan.supp:print_suppressions=0")
+        with open(self.cell.dir / "server.log", "a", encoding="utf-8") as log:
+            return subprocess.Popen([program("sekishod"), "-c", str(self.cell.config), *overrides], stdin=subprocess.DEVNULL, stdout=log,
+                                    stderr=log, env=dict(os.environ, **env))
+
+    def replica(self):
+        """A second server over the same cell, with ports of its own; stop() it, do not close it."""
+        other = object.__new__(Service)
+        other.cell, other.made = self.cell, self.made
+        other.console_port, other.agent_port, other.ops_port = free_port(), free_port(), free_port()
+        other.process = other._process(f"console_listen=127.0.0.1:{other.console_port}", f"agent_listen=127.0.0.1:{other.agent_port}",
+                                       f"ops_listen=127.0.0.1:{other.ops_port}", "replica=b")
+        other.wait_ready()
+        return other
 
     def wait_ready(self, seconds=60):
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             if self.process.poll() is not None:
                 break
+            c = http.client.HTTPConnection("127.0.0.1", self.ops_port, timeout=5)
             try:
-                c = http.client.HTTPConnection("127.0.0.1", self.ops_port, timeout=5)
                 c.request("GET", "/readyz")
                 if c.getresponse().status == 200:
                     return
             except OSError:
                 pass
+            finally:
+                c.close()
             time.sleep(0.1)
         raise RuntimeError("the server is not ready:\n" + self.log_text()[-4000:])
 
@@ -104,7 +120,6 @@ class Service:
             self.process.kill()
             code = self.process.wait(10)
         self.process = None
-        self.log.close()
         return code
 
     # ---- people
