@@ -86,6 +86,7 @@ static void set_up(struct redis *r, bool up)
         ev_warn(AREA_CACHE, "redis is away", EV_STR("role", r->listening ? "channels" : "commands"));
 }
 
+/* Before hiredis ends the waiting requests: what they begin anew must not go to this connection. */
 static void lost(struct redis *r)
 {
     r->context = NULL;
@@ -121,8 +122,10 @@ static void connected(const redisAsyncContext *context, int status)
 
 static void disconnected(const redisAsyncContext *context, int status)
 {
+    struct redis *r = context->data;
     (void)status;
-    lost(context->data);
+    if (r->context == context)
+        lost(r);
 }
 
 static redisAsyncContext *context_make(const char *where)
@@ -168,12 +171,11 @@ static void connect_now(struct redis *r)
 
 static void give_up(struct redis *r)
 {
-    if (!r->context)
-        return;
     redisAsyncContext *context = r->context;
-    redisAsyncFree(context); /* ends all requests with NULL replies, then the disconnect callback */
-    if (r->context == context)
-        lost(r);
+    if (!context)
+        return;
+    lost(r);
+    redisAsyncFree(context); /* ends all requests with NULL replies */
 }
 
 static void tick(void *arg)
@@ -209,6 +211,21 @@ static void replied(redisAsyncContext *context, void *reply, void *arg)
     free(q);
 }
 
+static void refused(struct request *q)
+{
+    struct redis *r = q->redis;
+    struct request **at = &r->oldest;
+    while (*at != q)
+        at = &(*at)->next;
+    *at = NULL; /* it was the newest */
+    r->newest = at;
+    r->pending--;
+    count(C_redis_errors);
+    if (q->done)
+        q->done(NULL, q->arg);
+    free(q);
+}
+
 void redis_send(struct redis *r, int argc, const struct slice *argv, void (*done)(const struct redisReply *, void *),
                 void *arg)
 {
@@ -231,7 +248,8 @@ void redis_send(struct redis *r, int argc, const struct slice *argv, void (*done
     r->newest = &q->next;
     r->pending++;
     count(C_redis_commands);
-    must(redisAsyncCommandArgv(r->context, replied, q, argc, text, length) == REDIS_OK);
+    if (redisAsyncCommandArgv(r->context, replied, q, argc, text, length) != REDIS_OK)
+        refused(q); /* the connection is ending */
 }
 
 static void heard(redisAsyncContext *context, void *reply_of_hiredis, void *arg)

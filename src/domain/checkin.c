@@ -5,6 +5,7 @@
 #include "common/counters.h"
 #include "wire/digest.h"
 #include <stdio.h>
+#include <stdlib.h>
 
 enum { FUTURE_ALLOWED = 3600, SUSPENDED_INTERVAL = 3600 }; /* seconds */
 
@@ -111,6 +112,31 @@ static enum rc event_check(struct call *c, const struct wire_checkin_request *r,
     return RC_OK;
 }
 
+static int key_order(const void *a, const void *b)
+{
+    return slice_cmp(*(const struct slice *)a, *(const struct slice *)b);
+}
+
+/* A key set or removed twice would have no one meaning. */
+static enum rc keys_check(struct call *c, const struct wire_fact *f, size_t i)
+{
+    size_t n = f->n_set + f->n_remove;
+    struct slice *keys = ARENA_ARRAY(c->arena, struct slice, n + 1);
+    for (size_t k = 0; k < f->n_set; k++)
+        keys[k] = f->set[k].key;
+    for (size_t k = 0; k < f->n_remove; k++)
+        keys[f->n_set + k] = f->remove[k];
+    qsort(keys, n, sizeof *keys, key_order);
+    for (size_t k = 1; k < n; k++) {
+        if (slice_eq(keys[k - 1], keys[k])) {
+            char field[64];
+            snprintf(field, sizeof field, "facts[%zu].set", i);
+            return fault_field(c, PROBLEM_field_value, field, "each key once");
+        }
+    }
+    return RC_OK;
+}
+
 static enum rc fact_check(struct call *c, const struct wire_checkin_request *r, size_t i)
 {
     const struct wire_fact *f = &r->facts[i];
@@ -133,7 +159,7 @@ static enum rc fact_check(struct call *c, const struct wire_checkin_request *r, 
             return fault_at(c, &error, "facts", i, member);
         }
     }
-    return RC_OK;
+    return keys_check(c, f, i);
 }
 
 enum rc checkin_check(struct call *c, const struct wire_checkin_request *r)

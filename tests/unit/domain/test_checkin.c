@@ -32,7 +32,8 @@ static void good_events_pass(void **state)
 {
     (void)state;
     struct call *c = call_new();
-    struct wire_event events[] = {event_of(c, 4, WIRE_EVENT_KIND_AUDIT, AUDIT), event_of(c, 5, WIRE_EVENT_KIND_AUDIT, AUDIT)};
+    struct wire_event events[] = {event_of(c, 4, WIRE_EVENT_KIND_AUDIT, AUDIT),
+                                  event_of(c, 5, WIRE_EVENT_KIND_AUDIT, AUDIT)};
     struct wire_checkin_request r = {.spool = {.head = 5, .tail = 4}, .events = events, .n_events = 2};
     assert_int_equal(checkin_check(c, &r), RC_OK);
     call_end(c);
@@ -50,11 +51,14 @@ static void gaps_and_numbers_above_the_head_are_named(void **state)
 {
     (void)state;
     struct call *c = call_new();
-    struct wire_event gap[] = {event_of(c, 4, WIRE_EVENT_KIND_AUDIT, AUDIT), event_of(c, 6, WIRE_EVENT_KIND_AUDIT, AUDIT)};
-    refused(c, &(struct wire_checkin_request){.spool = {.head = 6}, .events = gap, .n_events = 2}, PROBLEM_field_range, "events[1].seq");
+    struct wire_event gap[] = {event_of(c, 4, WIRE_EVENT_KIND_AUDIT, AUDIT),
+                               event_of(c, 6, WIRE_EVENT_KIND_AUDIT, AUDIT)};
+    refused(c, &(struct wire_checkin_request){.spool = {.head = 6}, .events = gap, .n_events = 2}, PROBLEM_field_range,
+            "events[1].seq");
     c = call_new();
     struct wire_event future[] = {event_of(c, 9, WIRE_EVENT_KIND_AUDIT, AUDIT)};
-    refused(c, &(struct wire_checkin_request){.spool = {.head = 8}, .events = future, .n_events = 1}, PROBLEM_field_range, "events[0].seq");
+    refused(c, &(struct wire_checkin_request){.spool = {.head = 8}, .events = future, .n_events = 1},
+            PROBLEM_field_range, "events[0].seq");
 }
 
 static void wrong_hashes_and_bodies_are_named(void **state)
@@ -63,10 +67,12 @@ static void wrong_hashes_and_bodies_are_named(void **state)
     struct call *c = call_new();
     struct wire_event e[] = {event_of(c, 1, WIRE_EVENT_KIND_AUDIT, AUDIT)};
     e[0].occurred++;
-    refused(c, &(struct wire_checkin_request){.spool = {.head = 1}, .events = e, .n_events = 1}, PROBLEM_field_value, "events[0].hash");
+    refused(c, &(struct wire_checkin_request){.spool = {.head = 1}, .events = e, .n_events = 1}, PROBLEM_field_value,
+            "events[0].hash");
     c = call_new();
     struct wire_event b[] = {event_of(c, 1, WIRE_EVENT_KIND_DETECTION, "{\"name\":\"x\"}")};
-    refused(c, &(struct wire_checkin_request){.spool = {.head = 1}, .events = b, .n_events = 1}, PROBLEM_field_missing, "events[0].body.type");
+    refused(c, &(struct wire_checkin_request){.spool = {.head = 1}, .events = b, .n_events = 1}, PROBLEM_field_missing,
+            "events[0].body.type");
 }
 
 static void facts_are_checked_by_kind(void **state)
@@ -75,7 +81,14 @@ static void facts_are_checked_by_kind(void **state)
     struct call *c = call_new();
     struct wire_fact_row rows[] = {{.key = SLICE("-"), .value = SLICE("{\"family\":\"linux\"}")}};
     struct wire_fact facts[] = {{.kind = WIRE_FACT_KIND_OS, .set = rows, .n_set = 1}};
-    refused(c, &(struct wire_checkin_request){.facts = facts, .n_facts = 1}, PROBLEM_field_missing, "facts[0].set[0].value.name");
+    refused(c, &(struct wire_checkin_request){.facts = facts, .n_facts = 1}, PROBLEM_field_missing,
+            "facts[0].set[0].value.name");
+    c = call_new();
+    struct wire_fact_row same[] = {{.key = SLICE("a"), .value = SLICE("{}")},
+                                   {.key = SLICE("b"), .value = SLICE("{}")}};
+    struct slice gone[] = {{"b", 1}};
+    struct wire_fact both[] = {{.kind = WIRE_FACT_KIND_USERS, .set = same, .n_set = 2, .remove = gone, .n_remove = 1}};
+    refused(c, &(struct wire_checkin_request){.facts = both, .n_facts = 1}, PROBLEM_field_value, "facts[0].set");
     c = call_new();
     struct wire_fact twice[] = {{.kind = WIRE_FACT_KIND_USERS}, {.kind = WIRE_FACT_KIND_USERS}};
     refused(c, &(struct wire_checkin_request){.facts = twice, .n_facts = 2}, PROBLEM_field_value, "facts[1].kind");
@@ -84,8 +97,10 @@ static void facts_are_checked_by_kind(void **state)
 static void the_floor_is_a_clamp(void **state)
 {
     (void)state;
-    struct tenant lite = {.min_interval = 1200, .status = TENANT_ACTIVE}, fast = {.min_interval = 10, .status = TENANT_ACTIVE};
-    struct wire_checkin_request none = {0}, below = {.has_interval = true, .interval = 1199}, at = {.has_interval = true, .interval = 1200},
+    struct tenant lite = {.min_interval = 1200, .status = TENANT_ACTIVE},
+                  fast = {.min_interval = 10, .status = TENANT_ACTIVE};
+    struct wire_checkin_request none = {0}, below = {.has_interval = true, .interval = 1199},
+                                at = {.has_interval = true, .interval = 1200},
                                 above = {.has_interval = true, .interval = 5000};
     assert_int_equal(checkin_interval(&lite, &none, 60), 1200);
     assert_int_equal(checkin_interval(&lite, &below, 60), 1200);

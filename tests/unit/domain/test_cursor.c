@@ -40,8 +40,8 @@ static void foreign_ones_are_refused(void **state)
     (void)state;
     struct arena *a = arena_new(1 << 20);
     struct slice text = cursor_encode(a, 7, SLICE("x"), uuid_new());
-    assert_false(cursor_parse(a, text, 8, CURSOR_TEXT, &parsed));                    /* other filters */
-    assert_false(cursor_parse(a, text, 7, CURSOR_INT, &parsed));                     /* another sort */
+    assert_false(cursor_parse(a, text, 8, CURSOR_TEXT, &parsed)); /* other filters */
+    assert_false(cursor_parse(a, text, 7, CURSOR_INT, &parsed));  /* another sort */
     assert_false(cursor_parse(a, text, 7, CURSOR_TIME, &parsed));
     assert_false(cursor_parse(a, SLICE(""), 7, CURSOR_TEXT, &parsed));
     assert_false(cursor_parse(a, SLICE("AAAA"), 7, CURSOR_TEXT, &parsed));
