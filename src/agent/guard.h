@@ -12,7 +12,7 @@
 #include <sys/types.h>
 
 #define GUARD_DEADLINE_NS UINT64_C(2000000000)
-#define GUARD_ALIVE_MS    500
+#define GUARD_ALIVE_MS    1000
 
 enum guard_mode { GUARD_OFF, GUARD_HOLDS, GUARD_WATCHES };
 

@@ -81,6 +81,10 @@ struct helper {
     bool status_changed;
     bool engine_known, guard_known; /* they have reported since the start */
     uint64_t started_ns;
+    struct arena *left; /* what a crash left in the quarantine, read before anything new can come */
+    struct quarantine *quarantine;
+    struct quarantine_item *pending;
+    size_t n_pending;
     uint64_t network_at_ns, guard_at_ns; /* start them then; 0: they run */
     uint64_t network_wait_ns, guard_wait_ns;
     int signals;
@@ -482,7 +486,7 @@ static void run_isolate(struct helper *h, struct uplink *u, struct uuid executio
     struct isolation_place place = isolation_of(h);
     /* Nothing to leave open would be a way without return. */
     if (!ok || !packet_done(in) || i.n == 0)
-        report(u, execution, false, "isolation_no_server", NULL, 0);
+        report(u, execution, false, "isolation_failed", (const char *[]){"no address of the server"}, 1);
     else if (isolation_begin(&place, &i, why, sizeof(why)) == RC_OK)
         report(u, execution, true, "isolated", NULL, 0);
     else
@@ -553,7 +557,7 @@ static void run_modules(struct helper *h, struct uplink *u, struct uuid executio
     } else if (!key_pinned(h, a, (const uint8_t *)key.p)) {
         o.code = "module_key_changed";
     } else if (e->driver->info(e, 5000, &info) != RC_OK) {
-        o.code = "engine_missing";
+        o.code = "engine_unavailable";
     } else {
         const struct modules_place place = {h->state_dir, h->cfg->signatures_dir, &engine_clamd, e, RELOAD_TIMEOUT_MS};
         rc = modules_install(&place, (const uint8_t *)key.p, manifest, signature, in->fds + 2, in->n_fds - 2, &o);
@@ -566,12 +570,9 @@ static void run_modules(struct helper *h, struct uplink *u, struct uuid executio
 
 static void run_recover(struct helper *h, struct uplink *u)
 {
-    char dir[4200];
-    struct incidents s = {.uplink = u};
+    const struct incidents s = {.uplink = u, .quarantine = h->quarantine};
     modules_recover(h->state_dir, h->cfg->signatures_dir);
-    snprintf(dir, sizeof(dir), "%s/quarantine", h->state_dir);
-    if (quarantine_open(dir, &s.quarantine) == RC_OK)
-        incident_recover(&s);
+    incident_recover(&s, h->pending, h->n_pending);
 }
 
 static bool read_scan_order(struct packet *in, struct scan_order *o)
@@ -627,16 +628,31 @@ static void start_order(struct helper *h, enum verb verb, struct uuid execution,
     if (!uuid_is_nil(execution) && find_execution(h, execution))
         return; /* the same order twice */
     if (orders_running(h) >= ORDERS_MAX) {
-        tell_progress(h, execution, WIRE_EXECUTION_STATE_REFUSED, "too_many_tasks", NULL);
+        tell_progress(h, execution, WIRE_EXECUTION_STATE_REFUSED, "busy", NULL);
         return;
     }
     pid_t pid = start_child(h, verb == VERB_SCAN ? SCAN : ORDER, -1, &sock, &c);
     if (pid == 0)
         run_order(h, sock, verb, execution, in);
     if (pid < 0)
-        tell_progress(h, execution, WIRE_EXECUTION_STATE_FAILED, "no_resources", NULL);
+        tell_progress(h, execution, WIRE_EXECUTION_STATE_FAILED, "refused_by_agent", NULL);
     else
         c->execution = execution;
+}
+
+/* What a crash left half done is finished in a process of its own, for it waits for the journal. */
+static void recover(struct helper *h)
+{
+    char dir[4200];
+    h->left = arena_new(64 * 1024 * 1024);
+    snprintf(dir, sizeof(dir), "%s/quarantine", h->state_dir);
+    if (quarantine_open(dir, &h->quarantine) != RC_OK ||
+        quarantine_pending(h->quarantine, h->left, &h->pending, &h->n_pending) != RC_OK)
+        ev_error(AREA_AGENT, "quarantine cannot be read", EV_STR("folder", dir), EV_STR("reason", strerror(errno)));
+    start_order(h, 0, (struct uuid){0}, NULL);
+    quarantine_close(&h->quarantine);
+    arena_free(&h->left);
+    h->n_pending = 0;
 }
 
 static void cancel(struct helper *h, struct uuid execution)
@@ -806,8 +822,7 @@ static void child_ended(struct helper *h, struct child *c, int status)
     if (gone.kind == GUARD || gone.kind == JUDGE)
         guard_ended(h, &gone);
     if (gone.kind >= SCAN && !uuid_is_nil(gone.execution) && !gone.ended)
-        tell_progress(h, gone.execution, WIRE_EXECUTION_STATE_FAILED,
-                      gone.kind == SCAN ? "scan_interrupted" : "interrupted", NULL);
+        tell_progress(h, gone.execution, WIRE_EXECUTION_STATE_FAILED, "interrupted", NULL);
     if (gone.kind == ORDER) {
         struct child *judge = find_kind(h, JUDGE);
         struct packet *p = must_alloc(sizeof(*p));
@@ -954,7 +969,7 @@ static void loop(struct helper *h)
             if (c->kind == NETWORK && h->first)
                 p[i + 1].events |= POLLOUT;
         }
-        poll(p, CHILDREN + 1, 500);
+        poll(p, CHILDREN + 1, 1000);
         for (size_t i = 0; i < CHILDREN; i++) {
             if (p[i + 1].revents && h->children[i].kind != FREE && h->children[i].sock == p[i + 1].fd)
                 read_child(h, &h->children[i]);
@@ -1008,8 +1023,8 @@ int protect_supervise(const struct agent_config *cfg, pid_t (*spawn)(void *ctx, 
     must(pthread_atfork(NULL, NULL, in_child) == 0);
     resume_isolation(h);
     start_network(h);
+    recover(h);
     start_guard(h);
-    start_order(h, 0, (struct uuid){0}, NULL); /* what a crash left half done */
     loop(h);
     kill_all(h);
     drop_queue(h);

@@ -238,22 +238,12 @@ bool incident_handle(const struct incidents *s, const struct incident *i)
     return kept;
 }
 
-void incident_recover(const struct incidents *s)
+void incident_recover(const struct incidents *s, const struct quarantine_item *pending, size_t n)
 {
     struct arena *a = arena_new(16 * 1024 * 1024);
-    struct quarantine_item *items;
-    size_t n = 0, damaged = 0;
-    if (s->quarantine)
-        quarantine_sweep(s->quarantine);
-    if (s->quarantine && quarantine_list(s->quarantine, a, &items, &n, &damaged) == RC_OK) {
-        for (size_t k = 0; k < n; k++) {
-            if (!items[k].pending)
-                continue;
-            offer(s, items[k].id, WIRE_EVENT_KIND_DETECTION, items[k].event, items[k].at);
-            finish(s, a, &items[k]);
-        }
+    for (size_t k = 0; k < n; k++) {
+        offer(s, pending[k].id, WIRE_EVENT_KIND_DETECTION, pending[k].event, pending[k].at);
+        finish(s, a, &pending[k]);
     }
-    if (damaged > 0)
-        ev_warn(AREA_AGENT, "damaged files in the quarantine", EV_INT("count", damaged));
     arena_free(&a);
 }

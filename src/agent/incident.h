@@ -46,6 +46,6 @@ bool incident_path(int fd, char ret[4096]);   /* absolute path of an open file; 
 /* True: the file is in the quarantine now. */
 bool incident_handle(const struct incidents *s, const struct incident *i);
 /* Finishes what a crash left pending: offers the event again, removes the original, keeps the copy. */
-void incident_recover(const struct incidents *s);
+void incident_recover(const struct incidents *s, const struct quarantine_item *pending, size_t n);
 
 #endif

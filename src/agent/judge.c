@@ -22,7 +22,7 @@
 #define TOLD            256
 #define TOLD_NS         UINT64_C(60000000000)
 #define SCAN_TIMEOUT_MS 30000
-#define LOOK_MS         2000
+#define LOOK_MS         4000
 #define LOOK_TIMEOUT_MS 3000
 #define TELL_NS         UINT64_C(30000000000)
 
@@ -75,7 +75,8 @@ bool judge_status_get(struct packet *in, struct judge_status *ret)
     return true;
 }
 
-enum rc judge_look(const struct agent_config *cfg, const char *state_dir, struct engine *e, struct judge_status *ret)
+enum rc judge_look(const struct agent_config *cfg, const char *state_dir, struct engine *e, struct judge_status *ret,
+                   struct engine_info *ret_info)
 {
     struct engine_info info;
     enum rc rc = e->driver->info(e, LOOK_TIMEOUT_MS, &info);
@@ -95,6 +96,7 @@ enum rc judge_look(const struct agent_config *cfg, const char *state_dir, struct
     if (s.signatures_at == 0)
         s.signatures_at = modules_newest_file(cfg->signatures_dir);
     *ret = s;
+    *ret_info = info;
     return RC_OK;
 }
 
@@ -151,8 +153,7 @@ static void *look_after_engine(void *arg)
     for (;;) {
         struct judge_status s = {.up = false};
         struct engine_info info = {0};
-        bool up =
-            judge_look(j->cfg, j->state_dir, e, &s) == RC_OK && e->driver->info(e, LOOK_TIMEOUT_MS, &info) == RC_OK;
+        bool up = judge_look(j->cfg, j->state_dir, e, &s, &info) == RC_OK;
         if (!up)
             s = (struct judge_status){.up = false};
         int64_t set = up ? set_of(j, &info) : 0;
@@ -166,7 +167,7 @@ static void *look_after_engine(void *arg)
             last = s;
             told_ns = clock_mono_ns();
         }
-        poll(NULL, 0, up ? LOOK_MS : LOOK_MS / 4);
+        poll(NULL, 0, up ? LOOK_MS : LOOK_MS / 8);
     }
     return NULL;
 }

@@ -23,8 +23,8 @@ void judge_status_put(struct packet *out, const struct judge_status *s);
 bool judge_status_get(struct packet *in, struct judge_status *ret); /* after the verb */
 
 /* What is known of the engine and its signatures, official and ours. RC_UNAVAILABLE: it does not answer. */
-enum rc judge_look(const struct agent_config *cfg, const char *state_dir, struct engine *e,
-                   struct judge_status *ret) MUST_CHECK;
+enum rc judge_look(const struct agent_config *cfg, const char *state_dir, struct engine *e, struct judge_status *ret,
+                   struct engine_info *ret_info) MUST_CHECK;
 
 /* Whether path lies in one of the folders that are never scanned, or in the agent's own. */
 bool judge_excluded(const struct agent_config *cfg, const char *path);

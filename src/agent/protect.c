@@ -186,7 +186,7 @@ static void send_order(struct protect *p, struct uuid execution, const int *fds,
 {
     enum rc rc = packet_send_fds(p->helper, &p->out, fds, n_fds);
     if (rc != RC_OK)
-        tell(p, execution, WIRE_EXECUTION_STATE_FAILED, rc == RC_INVALID ? "task_too_large" : "interrupted", NULL,
+        tell(p, execution, WIRE_EXECUTION_STATE_FAILED, rc == RC_INVALID ? "refused_by_agent" : "interrupted", NULL,
              NULL);
 }
 
@@ -241,7 +241,7 @@ static void start_isolation(struct protect *p, const struct wire_task *t)
     }
     if (l->answer < 0 || pthread_create(&thread, NULL, look_up, l) != 0) {
         free_look_up(l);
-        tell(p, t->execution_id, WIRE_EXECUTION_STATE_FAILED, "no_resources", NULL, NULL);
+        tell(p, t->execution_id, WIRE_EXECUTION_STATE_FAILED, "refused_by_agent", NULL, NULL);
         return;
     }
     pthread_detach(thread);
@@ -291,7 +291,7 @@ static void fetch(struct protect *p, const char *name, uint64_t limit)
     if (copy < 0) {
         if (fd >= 0)
             close(fd);
-        fail_update(p, "no_resources", NULL, NULL);
+        fail_update(p, "refused_by_agent", NULL, NULL);
         return;
     }
     u->fds[u->n_fds++] = fd;
@@ -379,7 +379,7 @@ static void start_update(struct protect *p, struct uuid execution)
     if (!p->has_key) {
         tell(p, execution, WIRE_EXECUTION_STATE_FAILED, "no_module_key", NULL, NULL);
     } else if (p->update.a) {
-        tell(p, execution, WIRE_EXECUTION_STATE_REFUSED, "update_running", NULL, NULL);
+        tell(p, execution, WIRE_EXECUTION_STATE_REFUSED, "busy", NULL, NULL);
     } else {
         p->update = (struct update){.a = arena_new(4 * 1024 * 1024), .execution = execution};
         fetch(p, "manifest.json", MODULES_MANIFEST_MAX);
@@ -398,7 +398,7 @@ void protect_task(struct protect *p, const struct wire_task *t)
             r = &p->tasks[i];
     }
     if (!r) {
-        tell(p, t->execution_id, WIRE_EXECUTION_STATE_REFUSED, "too_many_tasks", NULL, NULL);
+        tell(p, t->execution_id, WIRE_EXECUTION_STATE_REFUSED, "busy", NULL, NULL);
         return;
     }
     *r = (struct running){true, t->execution_id, t->type};
@@ -421,7 +421,7 @@ void protect_task(struct protect *p, const struct wire_task *t)
         send_order(p, t->execution_id, NULL, 0);
         break;
     default:
-        tell(p, t->execution_id, WIRE_EXECUTION_STATE_REFUSED, "task_unknown", NULL, NULL);
+        tell(p, t->execution_id, WIRE_EXECUTION_STATE_REFUSED, "unsupported", NULL, NULL);
     }
 }
 

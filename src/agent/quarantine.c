@@ -490,7 +490,7 @@ void quarantine_abort(struct quarantine *q, struct uuid id)
     arena_free(&a);
 }
 
-void quarantine_sweep(struct quarantine *q)
+static void sweep(struct quarantine *q)
 {
     int copy = openat(q->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *d = copy < 0 ? NULL : fdopendir(copy);
@@ -560,8 +560,8 @@ static int by_id(const void *a, const void *b)
     return uuid_cmp(x->id, y->id);
 }
 
-enum rc quarantine_list(struct quarantine *q, struct arena *a, struct quarantine_item **ret, size_t *ret_n,
-                        size_t *ret_damaged)
+static enum rc list(struct quarantine *q, struct arena *a, bool pending_only, struct quarantine_item **ret,
+                    size_t *ret_n, size_t *ret_damaged)
 {
     int copy = openat(q->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *d = copy < 0 ? NULL : fdopendir(copy);
@@ -574,7 +574,7 @@ enum rc quarantine_list(struct quarantine *q, struct arena *a, struct quarantine
     size_t n = 0, cap = 0, damaged = 0;
     for (struct dirent *e; (e = readdir(d));) {
         struct uuid id;
-        if (!id_of_name(e->d_name, &id))
+        if (!id_of_name(e->d_name, &id) || (pending_only && !slice_ends(slice_of(e->d_name), SLICE(".pending"))))
             continue;
         if (n == cap) {
             cap = cap ? 2 * cap : 16;
@@ -595,6 +595,19 @@ enum rc quarantine_list(struct quarantine *q, struct arena *a, struct quarantine
     *ret_n = n;
     *ret_damaged = damaged;
     return RC_OK;
+}
+
+enum rc quarantine_list(struct quarantine *q, struct arena *a, struct quarantine_item **ret, size_t *ret_n,
+                        size_t *ret_damaged)
+{
+    return list(q, a, false, ret, ret_n, ret_damaged);
+}
+
+enum rc quarantine_pending(struct quarantine *q, struct arena *a, struct quarantine_item **ret, size_t *ret_n)
+{
+    size_t damaged;
+    sweep(q);
+    return list(q, a, true, ret, ret_n, &damaged);
 }
 
 static enum rc open_pieces(struct quarantine *q, int fd, off_t at, struct uuid id, int out, struct sha256 *ret_hash)

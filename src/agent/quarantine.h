@@ -46,7 +46,10 @@ enum rc quarantine_removable(int fd, const char *path, char *ret_why, size_t why
 enum rc quarantine_unlink(const char *path, uint64_t dev, uint64_t ino, char *ret_why, size_t why_size) MUST_CHECK;
 enum rc quarantine_commit(struct quarantine *q, struct uuid id) MUST_CHECK; /* pending -> kept */
 void quarantine_abort(struct quarantine *q, struct uuid id);                /* forgets a pending copy */
-void quarantine_sweep(struct quarantine *q); /* at start: drops copies that a crash left unfinished */
+/* At start, before anything else uses the store: drops copies that a crash left unfinished and lists the pending ones.
+ */
+enum rc quarantine_pending(struct quarantine *q, struct arena *a, struct quarantine_item **ret,
+                           size_t *ret_n) MUST_CHECK;
 
 /* All items, newest last. Damaged ones are left out and counted. */
 enum rc quarantine_list(struct quarantine *q, struct arena *a, struct quarantine_item **ret, size_t *ret_n,

@@ -214,6 +214,7 @@ struct scan {
 
 static void tell(struct scan *s, enum wire_execution_state state, const char *code, const char *arg)
 {
+    char scanned[24], found[24];
     struct protect_progress p = {.execution_id = s->order->execution,
                                  .state = state,
                                  .files_scanned = s->scanned,
@@ -226,6 +227,12 @@ static void tell(struct scan *s, enum wire_execution_state state, const char *co
     if (arg) {
         p.result_args[0] = arg;
         p.n_result_args = 1;
+    } else if (state == WIRE_EXECUTION_STATE_DONE) {
+        snprintf(scanned, sizeof(scanned), "%lld", (long long)s->scanned);
+        snprintf(found, sizeof(found), "%lld", (long long)s->found);
+        p.result_args[0] = scanned;
+        p.result_args[1] = found;
+        p.n_result_args = 2;
     }
     uplink_progress(s->uplink, &p);
     s->told_ns = clock_mono_ns();
@@ -380,14 +387,15 @@ int scan_run(const struct agent_config *cfg, int control, const struct scan_orde
     usec_t started = clock_now();
     size_t n = expand(order, cfg, targets), missing;
     struct judge_status status;
+    struct engine_info info;
     snprintf(state_dir, sizeof(state_dir), "%s/protect", cfg->state_dir);
     snprintf(quarantine, sizeof(quarantine), "%s/quarantine", state_dir);
     settings = (struct engine_settings){cfg->clamd_socket, cfg->signatures_dir};
     s.engine = engine_clamd.open(&settings);
     s.incidents.uplink = s.uplink;
     tell(&s, WIRE_EXECUTION_STATE_RUNNING, NULL, NULL);
-    if (judge_look(cfg, state_dir, s.engine, &status) != RC_OK) {
-        tell(&s, WIRE_EXECUTION_STATE_FAILED, "engine_missing", NULL);
+    if (judge_look(cfg, state_dir, s.engine, &status, &info) != RC_OK) {
+        tell(&s, WIRE_EXECUTION_STATE_FAILED, "engine_unavailable", NULL);
         return 0;
     }
     snprintf(s.words.name, sizeof(s.words.name), "%s", status.name);
@@ -401,7 +409,7 @@ int scan_run(const struct agent_config *cfg, int control, const struct scan_orde
     const struct scan_walk scan = {scan_file, excluded, unreadable, &s};
     bool whole = walk_all(&s, &count, targets, n, &missing);
     if (whole && missing == n) {
-        tell(&s, WIRE_EXECUTION_STATE_FAILED, "scan_target_missing", n ? targets[0] : "");
+        tell(&s, WIRE_EXECUTION_STATE_FAILED, "target_missing", n ? targets[0] : "");
         return 0;
     }
     if (whole)
@@ -410,10 +418,10 @@ int scan_run(const struct agent_config *cfg, int control, const struct scan_orde
         s.total = s.scanned;
     tell_end(&s, started, targets, n);
     if (s.engine_away)
-        tell(&s, WIRE_EXECUTION_STATE_FAILED, "engine_missing", NULL);
+        tell(&s, WIRE_EXECUTION_STATE_FAILED, "engine_unavailable", NULL);
     else if (!whole)
-        tell(&s, WIRE_EXECUTION_STATE_CANCELLED, "cancelled", NULL);
+        tell(&s, WIRE_EXECUTION_STATE_CANCELLED, "scan_cancelled", NULL);
     else
-        tell(&s, WIRE_EXECUTION_STATE_DONE, s.found ? "scan_found" : "scan_clean", NULL);
+        tell(&s, WIRE_EXECUTION_STATE_DONE, "scan_done", NULL);
     return 0;
 }

@@ -181,21 +181,22 @@ static void take(struct watch *w, const struct inotify_event *e)
         judge_file(w, AT_FDCWD, path);
 }
 
-static void find_roots(struct watch *w)
+/* True: all are there. */
+static bool find_roots(struct watch *w)
 {
     const struct config_list *l = &w->s.cfg->watched_folders;
-    bool changed = false;
+    bool changed = false, all = true;
     for (size_t i = 0; i < l->n; i++) {
         if (w->there[i])
             continue;
         struct stat st;
-        if (lstat(l->v[i], &st) < 0 || !S_ISDIR(st.st_mode))
-            continue;
-        w->there[i] = follow(w, l->v[i], false, 0);
+        w->there[i] = lstat(l->v[i], &st) == 0 && S_ISDIR(st.st_mode) && follow(w, l->v[i], false, 0);
         changed = changed || w->there[i];
+        all = all && w->there[i];
     }
     if (changed)
         tell(w);
+    return all;
 }
 
 static void *run(void *arg)
@@ -204,9 +205,9 @@ static void *run(void *arg)
     char b[16384] __attribute__((aligned(8)));
     tell(w);
     for (;;) {
-        find_roots(w);
+        bool all = find_roots(w);
         struct pollfd p = {w->inotify, POLLIN, 0};
-        if (poll(&p, 1, RETRY_MS) <= 0)
+        if (poll(&p, 1, all ? -1 : RETRY_MS) <= 0)
             continue;
         ssize_t n = read(w->inotify, b, sizeof(b));
         for (ssize_t at = 0; at < n;) {

@@ -47,10 +47,17 @@ def until(what, seconds=15, step=0.05):
     return None
 
 
+def read_or_nothing(path):
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
+
+
 class Clamd:
     """The engine as user clamav on a socket and signatures of our own."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, as_root=False):
         self.folder = Path(folder)
         self.signatures, self.socket = self.folder / "db", self.folder / "clamd.sock"
         self.signatures.mkdir()
@@ -60,8 +67,8 @@ class Clamd:
         self.conf.write_text(
             f"LocalSocket {self.socket}\nLocalSocketMode 666\nDatabaseDirectory {self.signatures}\nForeground yes\n"
             f"LogFile {self.folder}/clamd.log\nTemporaryDirectory {self.folder}\nSelfCheck 3600\nConcurrentDatabaseReload yes\n"
-            + ("User clamav\n" if AS_ROOT else ""))
-        if AS_ROOT:
+            + ("User clamav\n" if AS_ROOT and not as_root else ""))
+        if AS_ROOT and not as_root:
             user = pwd.getpwnam("clamav")
             os.chown(self.folder, user.pw_uid, user.pw_gid)
             os.chown(self.signatures, user.pw_uid, user.pw_gid)
@@ -92,7 +99,7 @@ class Clamd:
 
 
 class Probe:
-    def __init__(self, clamd, state, watched, env=None, prefix=(), **values):
+    def __init__(self, clamd, state, watched, env=None, prefix=(), how=None, **values):
         defaults = dict(server_host="127.0.0.1", state_dir=state, watched_folders=watched, clamd_socket=clamd.socket,
                         signatures_dir=clamd.signatures, notify_send="", log_level="debug")
         defaults.update(values)
@@ -100,7 +107,8 @@ class Probe:
         os.makedirs(os.path.join(str(state), "agent"), exist_ok=True)
         self.log = open(os.path.join(str(state), "log"), "ab")
         self.process = subprocess.Popen([*prefix, str(program()), *args], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                        stderr=self.log, env={**os.environ, **(env or {})}, start_new_session=True)
+                                        stderr=self.log, env={**os.environ, **(env or {})},
+                                        **(how or dict(start_new_session=True)))
         self.lines, self.all, self.state = queue.Queue(), [], state
         threading.Thread(target=self._read, daemon=True).start()
 
@@ -421,6 +429,27 @@ class OnAccess(Base):
         p.tell("facts")
         self.assertEqual(p.wait(lambda l: l["what"] == "facts")["problems"]["prevention_off"], "detect")
 
+    def test_engine_as_root_is_never_waited_for(self):
+        (self.place / "root-engine").mkdir()
+        engine = Clamd(self.place / "root-engine", as_root=True)
+        self.addCleanup(engine.stop)
+        p = Probe(engine, self.state, self.watched)
+        self.probes.append(p)
+        p.ready("detect_only")
+        target = self.drop()
+        self.assertEqual(p.event("detection", 5)["body"]["action"], "quarantined")
+        self.assertTrue(until(lambda: not target.exists(), 5))
+        p.facts(lambda l: l["problems"] == {"prevention_off": "engine_as_root"})
+
+    def test_signals_reach_it_as_a_job_of_a_shell(self):
+        p = self.probe(how=dict(process_group=0)).ready()
+        self.assertNotIn("EICAR", sh("cat", str(self.drop()), check=False).stdout)
+        p.process.terminate()
+        self.assertIsNotNone(until(lambda: p.process.poll() is not None, 10))
+        mine = f"state_dir={self.state}".encode()
+        left = [c for c in Path("/proc").glob("[0-9]*/cmdline") if mine in read_or_nothing(c)]
+        self.assertEqual(left, [])
+
     def test_off_and_without_folders(self):
         p = self.probe(prevention="off").ready("off")
         p.tell("facts")
@@ -459,7 +488,8 @@ class Scans(Base):
         record = p.event("scan")["body"]
         end = p.end(task)
         self.assertEqual((end["state"], end["progress"], end["scanned"], end["total"], end["found"], end["code"]),
-                         ("done", 100, 33, 33, 3, "scan_found"))
+                         ("done", 100, 33, 33, 3, "scan_done"))
+        self.assertEqual(end["args"], ["33", "3"])
         self.assertEqual((record["files_scanned"], record["found"], record["errors"], record["execution_id"]), (33, 3, 0, task))
         by_name = {f["body"]["name"]: f["body"] for f in found}
         self.assertEqual(set(by_name), {"Eicar-Signature", "Sekisho.Trojan.Sample", "Sekisho.Worm.ByHash"})
@@ -475,9 +505,9 @@ class Scans(Base):
         os.chmod(bad, 0o640)
         p = self.probe(**self.values())
         end = p.end(p.order("clean", self.outside))
-        self.assertEqual((end["found"], end["code"]), (1, "scan_found"))
+        self.assertEqual((end["found"], end["code"]), (1, "scan_done"))
         self.assertFalse(bad.exists())
-        self.assertEqual(p.end(p.order("scan", self.outside))["code"], "scan_clean")
+        self.assertEqual(p.end(p.order("scan", self.outside))["found"], 0)
         agent = program().parent / "sekisho-agent"
         if not agent.exists():
             return
@@ -500,11 +530,11 @@ class Scans(Base):
         p.tell("cancel", task)
         self.assertEqual(p.end(task)["state"], "cancelled")
         end = p.end(p.order("scan", self.outside / "nowhere"))
-        self.assertEqual((end["state"], end["code"]), ("failed", "scan_target_missing"))
+        self.assertEqual((end["state"], end["code"]), ("failed", "target_missing"))
         self.clamd.stop()
         try:
             end = p.end(p.order("scan", self.outside))
-            self.assertEqual((end["state"], end["code"]), ("failed", "engine_missing"))
+            self.assertEqual((end["state"], end["code"]), ("failed", "engine_unavailable"))
         finally:
             self.clamd.start()
 
@@ -562,9 +592,9 @@ class Modules(Base):
         self.mirror(5, f"Sekisho.New.Five:0:*:{word.encode().hex()}\n")
         p = self.probe(watched="", prevention="off", env=self.env)
         self.make(self.outside / "new.bin", word)
-        self.assertEqual(p.end(p.order("scan", self.outside))["code"], "scan_clean")
+        self.assertEqual(p.end(p.order("scan", self.outside))["found"], 0)
         self.assertEqual(self.update(p), ("done", "modules_updated", ["5"]))
-        self.assertEqual(p.end(p.order("scan", self.outside))["code"], "scan_found")
+        self.assertEqual(p.end(p.order("scan", self.outside))["found"], 1)
         self.assertEqual(p.detections()[-1]["body"]["signature_version"], "5")
         p.facts(lambda l: l["facts"].get("signature_version") == "5")
         self.assertEqual(self.update(p), ("done", "modules_current", ["5"]))
@@ -572,7 +602,7 @@ class Modules(Base):
         self.mirror(6, "Sekisho.Broken:0:*:zz-not-hex\n")
         state, code, args = self.update(p)
         self.assertEqual((state, code), ("failed", "modules_rejected"))
-        self.assertEqual(p.end(p.order("scan", self.outside))["code"], "scan_found")
+        self.assertEqual(p.end(p.order("scan", self.outside))["found"], 1)
         self.assertEqual(sorted(f.name for f in self.clamd.signatures.iterdir() if "extra" in f.name), ["extra.ndb"])
         # a file other than the manifest says
         self.mirror(7, "Sekisho.Other:0:*:616263646566\n")

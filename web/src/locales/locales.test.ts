@@ -96,7 +96,9 @@ const CODES = {
   problem: 'protection_off prevention_off engine_missing modules_outdated restart_required disk_low clock_skew records_lost',
   result:
     'scan_done scan_cancelled engine_unavailable target_missing modules_updated modules_current module_update_failed message_shown ' +
-    'no_session isolated isolation_ended isolation_failed unsupported expired refused_by_agent interrupted',
+    'no_session isolated isolation_ended isolation_failed unsupported expired refused_by_agent interrupted modules_older ' +
+    'modules_signature_invalid modules_manifest_invalid modules_damaged modules_rejected modules_not_written modules_unreachable ' +
+    'no_modules no_module_key module_key_changed address_unknown busy cancelled',
   group: 'all lost_and_found',
 };
 
