@@ -15,7 +15,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-enum { TIMEOUT_MS = 250, TICK_MS = 50, PENDING_MAX = 20000, BACKOFF_MIN_MS = 50, BACKOFF_MAX_MS = 2000, ARGS_MAX = 24 };
+enum { TIMEOUT_MS = 400, TICK_MS = 50, PENDING_MAX = 20000, BACKOFF_MIN_MS = 50, BACKOFF_MAX_MS = 2000, ARGS_MAX = 24 };
 
 struct request {
     struct redis *redis;
@@ -36,6 +36,7 @@ struct redis {
     int backoff_ms;
     uint64_t retry_ns;
     atomic_bool up;
+    const struct request *late; /* the oldest, when the last tick found it late */
     bool listening;
     bool closing;
     void (*on_up)(struct redis *, void *);
@@ -178,16 +179,26 @@ static void give_up(struct redis *r)
     redisAsyncFree(context); /* ends all requests with NULL replies */
 }
 
+/* Late is what was late at the last tick too: when the loop itself was held up, the reply may be waiting to be read. */
+static bool too_slow(struct redis *r)
+{
+    const struct request *before = r->late;
+    r->late = NULL;
+    if (!r->context || !r->oldest || clock_mono_ns() - r->oldest->sent_ns < (uint64_t)TIMEOUT_MS * 1000000)
+        return false;
+    r->late = r->oldest;
+    return r->late == before;
+}
+
 static void tick(void *arg)
 {
     struct redis *r = arg;
-    uint64_t now = clock_mono_ns();
-    if (r->context && r->oldest && now - r->oldest->sent_ns > (uint64_t)TIMEOUT_MS * 1000000) {
+    if (too_slow(r)) {
         ev_warn(AREA_CACHE, "redis is too slow", EV_INT("waiting", r->pending));
         count(C_redis_errors);
         give_up(r);
     }
-    if (!r->context && now >= r->retry_ns)
+    if (!r->context && clock_mono_ns() >= r->retry_ns)
         connect_now(r);
     r->tick = loop_timer_start(r->loop, TICK_MS, tick, r);
 }
