@@ -157,7 +157,7 @@ function useColumns(state: ListState): Column<Device>[] {
     {
       key: 'name',
       title: t('column.name'),
-      width: 140,
+      width: 128,
       grow: true,
       sortable: true,
       cell: (device) => (
@@ -174,9 +174,9 @@ function useColumns(state: ListState): Column<Device>[] {
         </span>
       ),
     },
-    { key: 'problems', title: t('column.status'), width: 106, sortable: true, descendingFirst: true, cell: (device) => <DeviceStatus device={device} /> },
-    { key: 'last_seen', title: t('column.lastSeen'), width: 120, sortable: true, descendingFirst: true, cell: (device) => <LastSeen device={device} now={now} /> },
-    { key: 'protection', title: t('column.protection'), width: 108, cell: (device) => <Protection device={device} /> },
+    { key: 'problems', title: t('column.status'), width: 102, sortable: true, descendingFirst: true, cell: (device) => <DeviceStatus device={device} /> },
+    { key: 'last_seen', title: t('column.lastSeen'), width: 116, sortable: true, descendingFirst: true, cell: (device) => <LastSeen device={device} now={now} /> },
+    { key: 'protection', title: t('column.protection'), width: 100, cell: (device) => <Protection device={device} /> },
     {
       key: 'unresolved',
       title: t('column.unresolved'),
@@ -187,13 +187,13 @@ function useColumns(state: ListState): Column<Device>[] {
       cell: (device) =>
         device.unresolved > 0 ? <Link to={`/detections?device=${device.id}&resolved=false`}>{format.number(device.unresolved)}</Link> : <span className="sk-muted">{format.number(0)}</span>,
     },
-    { key: 'os_name', title: t('column.os'), width: 172, sortable: true, cell: (device) => <OsLabel device={device} /> },
-    { key: 'ip', title: t('column.ip'), width: 112, cell: (device) => <span className="sk-tabular">{device.ip}</span> },
-    { key: 'group', title: t('column.group'), width: 104, cell: (device) => <span title={groupName(device.group_name)}>{groupName(device.group_name)}</span> },
+    { key: 'os_name', title: t('column.os'), width: 168, sortable: true, cell: (device) => <OsLabel device={device} /> },
+    { key: 'ip', title: t('column.ip'), width: 110, cell: (device) => <span className="sk-tabular">{device.ip}</span> },
+    { key: 'group', title: t('column.group'), width: 96, cell: (device) => <span title={groupName(device.group_name)}>{groupName(device.group_name)}</span> },
     {
       key: 'actions',
       title: t('column.actions'),
-      width: 46,
+      width: 44,
       quiet: true,
       cell: (device) => <RowActions device={device} />,
     },
