@@ -418,11 +418,10 @@ static void name_unix(enum package_style style, unsigned i, struct catalogue_pac
                  style == STYLE_DEB ? "dbg" : "debuginfo");
 }
 
+/* Each pair of maker and product once: for one product the makers follow each other. */
 static void name_desktop(unsigned i, struct catalogue_package *p)
 {
-    unsigned maker = (i * 7 + i / COUNT(products)) % COUNT(makers), product = i % COUNT(products);
-    /* every pair once: products go round fast, and each round starts with another maker */
-    maker = (maker + i / (unsigned)(COUNT(products)) * 3) % COUNT(makers);
+    unsigned product = i % COUNT(products), maker = (i / COUNT(products) + 7 * product) % COUNT(makers);
     snprintf(p->vendor, sizeof(p->vendor), "%s", makers[maker]);
     snprintf(p->name, sizeof(p->name), "%s %s", makers[maker], products[product]);
 }

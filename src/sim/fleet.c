@@ -362,7 +362,7 @@ static void rows_users(struct rows *r, const struct profile *p, const struct fac
         wire_value_user_encode(
             row_open(r),
             &(struct wire_value_user){.terminal = i == 0 ? SLICE("console") : SLICE("remote"), .since = f->user_since});
-        row_close(r, slice_of(p->users[i]));
+        row_close(r, slice_of(arena_strdup(r->a, p->users[i]))); /* the rows outlive the profile */
     }
 }
 
