@@ -64,14 +64,25 @@ static enum rc verify(const char *encoded, struct slice password)
     return r == ARGON2_OK ? RC_OK : r == ARGON2_VERIFY_MISMATCH ? RC_DENIED : RC_INTERNAL;
 }
 
-/* The library takes memory and time from the encoded text: what our own code did not write is not run. */
-static bool encoded_sane(const char *encoded)
+/* "m=65536" of a list of parameters. */
+static bool parameter(struct slice *list, char name, int most)
 {
-    unsigned m, t, p;
-    int n = 0;
-    if (sscanf(encoded, "$argon2id$v=19$m=%7u,t=%2u,p=%2u$%n", &m, &t, &p, &n) != 3 || n == 0)
+    struct slice value = slice_cut(list, ',');
+    int n;
+    if (value.n < 3 || value.p[0] != name || value.p[1] != '=')
         return false;
-    return m <= 4 * PASSWORD_MEMORY_KIB && t >= 1 && t <= 10 && p >= 1 && p <= 4;
+    return slice_int(slice_mem(value.p + 2, value.n - 2), 1, most, &n);
+}
+
+/* The library takes memory and time from the encoded text: what our own code did not write is not run. */
+static bool encoded_sane(struct slice encoded)
+{
+    struct slice prefix = SLICE("$argon2id$v=19$");
+    if (!slice_starts(encoded, prefix))
+        return false;
+    struct slice rest = slice_mem(encoded.p + prefix.n, encoded.n - prefix.n), list = slice_cut(&rest, '$');
+    return parameter(&list, 'm', 4 * PASSWORD_MEMORY_KIB) && parameter(&list, 't', 10) && parameter(&list, 'p', 4) &&
+           list.n == 0;
 }
 
 enum rc password_verify(struct slice encoded, struct slice password)
@@ -81,7 +92,7 @@ enum rc password_verify(struct slice encoded, struct slice password)
         return RC_INTERNAL;
     memcpy(text, encoded.p, encoded.n);
     text[encoded.n] = '\0';
-    if (!encoded_sane(text))
+    if (!encoded_sane(encoded))
         return RC_INTERNAL;
     return verify(text, password);
 }

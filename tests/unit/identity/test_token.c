@@ -2,8 +2,8 @@
 /* test_token.c - attacks on access and refresh tokens. Forged tokens are put together by hand, so that nothing of the
  * code under test helps to make them. */
 /* links: identity common */
-#include "identity/token.h"
 #include "common/strbuf.h"
+#include "identity/token.h"
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
