@@ -32,6 +32,9 @@ def program():
     return max(found, key=lambda p: p.stat().st_mtime) if found else Path("missing")
 
 
+PROGRAM = program()
+
+
 def sh(*args, check=True, seconds=20, **kw):
     """A command that may touch a watched folder: always under a time-out."""
     return subprocess.run(["timeout", "--kill-after=2", str(seconds), *args], capture_output=True, text=True, check=check, **kw)
@@ -99,14 +102,14 @@ class Clamd:
 
 
 class Probe:
-    def __init__(self, clamd, state, watched, env=None, prefix=(), how=None, **values):
+    def __init__(self, clamd, state, watched, env=None, prefix=(), how=None, program=None, **values):
         defaults = dict(server_host="127.0.0.1", state_dir=state, watched_folders=watched, clamd_socket=clamd.socket,
                         signatures_dir=clamd.signatures, notify_send="", log_level="debug")
         defaults.update(values)
         args = [f"{k}={v}" for k, v in defaults.items()]
         os.makedirs(os.path.join(str(state), "agent"), exist_ok=True)
         self.log = open(os.path.join(str(state), "log"), "ab")
-        self.process = subprocess.Popen([*prefix, str(program()), *args], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        self.process = subprocess.Popen([*prefix, str(program or PROGRAM), *args], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         stderr=self.log, env={**os.environ, **(env or {})},
                                         **(how or dict(start_new_session=True)))
         self.lines, self.all, self.state = queue.Queue(), [], state
@@ -428,6 +431,20 @@ class OnAccess(Base):
         self.assertIn("EICAR", sh("cat", str(target)).stdout)
         p.tell("facts")
         self.assertEqual(p.wait(lambda l: l["what"] == "facts")["problems"]["prevention_off"], "detect")
+
+    def test_without_any_right(self):
+        shutil.copy(program(), self.place / "probe")
+        os.makedirs(self.state / "agent")
+        for d in (self.state, self.state / "agent", self.outside):
+            os.chown(d, 65534, 65534)
+        os.chmod(self.outside, 0o777)
+        prefix = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
+        p = self.probe(prefix=prefix, watched=self.outside, program=self.place / "probe").ready("detect_only")
+        sh("sh", "-c", f"umask 0; cat > {self.outside}/own.com <<'X'\n{EICAR}\nX", user=65534, group=65534)
+        body = p.event("detection", 5)["body"]
+        self.assertEqual((body["action"], body["user"]), ("quarantined", "nobody"))
+        end = p.end(p.order("isolate"))
+        self.assertEqual((end["state"], end["code"]), ("failed", "isolation_failed"))
 
     def test_engine_as_root_is_never_waited_for(self):
         (self.place / "root-engine").mkdir()
