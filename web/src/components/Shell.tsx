@@ -48,10 +48,12 @@ const MENU: { title: string; entries: Entry[] }[] = [
   },
 ];
 
+const NARROW = '(width <= 760px)';
+
 export function Shell() {
   const { t } = useTranslation();
   const me = useQuery(queries.me());
-  const [folded, setFolded] = useState(() => readPref('menu') === 'folded');
+  const [folded, setFolded] = useState(() => readPref('menu') === 'folded' || matchMedia(NARROW).matches);
   useLiveQueries();
 
   const accountLanguage = me.data?.language;
