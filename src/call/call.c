@@ -79,24 +79,24 @@ struct slice problem_json(struct arena *a, const struct fault *f, enum problem p
     return strbuf_slice(&b);
 }
 
-/* Rate refusals tell how to behave: draft-ietf-httpapi-ratelimit-headers. */
-static void add_rate_fields(struct call *c)
-{
-    if (c->fault.retry_after > 0)
-        answer_header(c, "retry-after", slice_of(arena_printf(c->arena, "%d", c->fault.retry_after)));
-    if (problem_texts[c->fault.problem].status != 429 || !c->fault.has_limit)
-        return;
-    answer_header(c, "ratelimit-policy",
-                  slice_of(arena_printf(c->arena, "\"default\";q=%llu", (unsigned long long)c->fault.limit)));
-    answer_header(c, "ratelimit", slice_of(arena_printf(c->arena, "\"default\";r=0;t=%d", c->fault.retry_after)));
-}
-
 static bool has_header(const struct call *c, const char *name)
 {
     for (size_t i = 0; i < c->answer.n_headers; i++)
         if (strcmp(c->answer.headers[i].name, name) == 0)
             return true;
     return false;
+}
+
+/* Rate refusals tell how to behave: draft-ietf-httpapi-ratelimit-headers. */
+static void add_rate_fields(struct call *c)
+{
+    if (c->fault.retry_after > 0)
+        answer_header(c, "retry-after", slice_of(arena_printf(c->arena, "%d", c->fault.retry_after)));
+    if (problem_texts[c->fault.problem].status != 429 || !c->fault.has_limit || has_header(c, "ratelimit"))
+        return;
+    answer_header(c, "ratelimit-policy",
+                  slice_of(arena_printf(c->arena, "\"default\";q=%llu", (unsigned long long)c->fault.limit)));
+    answer_header(c, "ratelimit", slice_of(arena_printf(c->arena, "\"default\";r=0;t=%d", c->fault.retry_after)));
 }
 
 void answer_problem(struct call *c, enum rc rc)

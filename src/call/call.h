@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* call.h - the traveller: one request on its way through identity -> tenant -> quota -> handler and back. Made by edge/,
- * owned by exactly one thread at a time; handed over with its arena. The edge frees it after the answer. */
+/* call.h - the traveller: one request on its way through identity -> tenant -> quota -> handler and back. Made by
+ * edge/, owned by exactly one thread at a time; handed over with its arena. The edge frees it after the answer. */
 #ifndef SEKISHO_CALL_H
 #define SEKISHO_CALL_H
 
@@ -32,14 +32,17 @@ struct peer { /* lives with the connection; the identity fields are written by i
     size_t leaf_der_n;
     char address[46]; /* client's IP */
     uint64_t connection_id;
-    void *pin;        /* identity/'s cached verdict for this connection */
+    void *pin; /* identity/'s cached verdict for this connection */
     uint64_t pin_generation;
 };
 
 /* Request header fields that are kept, lower-case names; others are not available beyond edge/. */
-#define CALL_HEADERS(X)                                                                                                \
-    X(authorization) X(cookie) X(content_type) X(content_encoding) X(accept_language) X(accept_encoding) X(origin)      \
-        X(user_agent) X(if_none_match) X(sec_fetch_site) X(host)
+#define CALL_HEADERS(X) \
+    X(authorization)    \
+    X(cookie)           \
+    X(content_type)     \
+    X(content_encoding) \
+    X(accept_language) X(accept_encoding) X(origin) X(user_agent) X(if_none_match) X(sec_fetch_site) X(host)
 
 struct call_headers {
 #define X(name) struct slice name;
@@ -117,7 +120,8 @@ void answer_header(struct call *c, const char *name, struct slice value);
 void answer_problem(struct call *c, enum rc rc);
 /* The problem+json text for a fault, where there is no call to answer any more. */
 struct slice problem_json(struct arena *a, const struct fault *f, enum problem p, bool japanese, const char *trace_id);
-/* Packs a body of more than 1 KB with gzip when the client accepts it. CPU time: not on loop threads for large bodies. */
+/* Packs a body of more than 1 KB with gzip when the client accepts it. CPU time: not on loop threads for large bodies.
+ */
 void answer_compress(struct call *c);
 bool accepts_encoding(struct slice accept_encoding, struct slice coding); /* of an Accept-Encoding field */
 /* The home of a call after its last stage, from any thread; never touch c afterwards. */
@@ -126,15 +130,18 @@ static inline void call_finish(struct call *c)
     c->finish(c);
 }
 
-/* Runs fn(c) on a blocking worker, without a transaction: for work that is too long for a loop, such as inflating a large
- * body. fn owns the call from then on. RC_UNAVAILABLE: the queue is full, fn is not called. Implemented by worker/pool.c. */
+/* Runs fn(c) on a blocking worker, without a transaction: for work that is too long for a loop, such as inflating a
+ * large body. fn owns the call from then on. RC_UNAVAILABLE: the queue is full, fn is not called. Implemented by
+ * worker/pool.c. */
 enum rc call_offload(struct call *c, void (*fn)(struct call *c)) MUST_CHECK;
 
 /* ---- streams: an answer without end. Opened on the home thread by a WHERE_LOOP handler; writes and close from any
- * thread; at most 64 KiB wait, beyond that the stream is closed (a slow reader). on_close runs once, on the home thread,
- * when client, deadline or stream_close end it. Afterwards the handle is dead: the owner must have dropped it in on_close. */
+ * thread; at most 64 KiB wait, beyond that the stream is closed (a slow reader). on_close runs once, on the home
+ * thread, when client, deadline or stream_close end it. Afterwards the handle is dead: the owner must have dropped it
+ * in on_close. */
 struct stream;
-/* NULL: the client has gone already, on_close will not run. The call itself is answered by this; the handler returns RC_OK. */
+/* NULL: the client has gone already, on_close will not run. The call itself is answered by this; the handler returns
+ * RC_OK. */
 struct stream *stream_open(struct call *c, const char *content_type, void (*on_close)(void *), void *arg);
 void stream_write(struct stream *s, struct slice bytes);
 void stream_close(struct stream *s);

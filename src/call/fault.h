@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* fault.h - what went wrong with a call, said once: for the client (a problem code with its arguments) and for the
- * operator (a sentence, an SQLSTATE). The pipeline turns it into problem+json in the caller's language and one log line. */
+ * operator (a sentence, an SQLSTATE). The pipeline turns it into problem+json in the caller's language and one log
+ * line. */
 #ifndef SEKISHO_FAULT_H
 #define SEKISHO_FAULT_H
 
@@ -31,7 +32,7 @@ struct fault {
 enum rc fault(struct call *c, enum rc rc, enum problem p);
 enum rc fault_field(struct call *c, enum problem p, const char *field, const char *allowed); /* RC_INVALID */
 enum rc fault_reason(struct call *c, enum rc rc, enum problem p, const char *reason);
-enum rc fault_decode(struct call *c, const struct decode_error *e);                          /* RC_INVALID */
+enum rc fault_decode(struct call *c, const struct decode_error *e); /* RC_INVALID */
 enum rc fault_op(struct call *c, enum rc rc, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 /* HTTP status and problem for a call that ended with rc (c->fault.problem if set). */

@@ -25,7 +25,8 @@ void loop_timer_cancel(struct loop_timer **t); /* NULL allowed; not after it has
 /* Watches a descriptor (the loop takes a dup of its own): on_readable whenever bytes wait; on_writable once per
  * loop_watch_write. */
 struct loop_watch;
-struct loop_watch *loop_watch_start(struct loop *l, int fd, void (*on_readable)(void *), void (*on_writable)(void *), void *arg);
+struct loop_watch *loop_watch_start(struct loop *l, int fd, void (*on_readable)(void *), void (*on_writable)(void *),
+                                    void *arg);
 void loop_watch_write(struct loop_watch *w);
 void loop_watch_stop(struct loop_watch **w);
 

@@ -8,5 +8,6 @@
 const struct tenant_scope *scope_make(struct arena *a, const struct principal *p, const struct tenant *t,
                                       void (*release)(void *), void *snapshot);
 /* Where the tenant is what a verified enrolment token or sign-in name says, before there is a principal of it. */
-const struct tenant_scope *scope_make_named(struct arena *a, const struct tenant *t, void (*release)(void *), void *snapshot);
+const struct tenant_scope *scope_make_named(struct arena *a, const struct tenant *t, void (*release)(void *),
+                                            void *snapshot);
 #endif

@@ -20,11 +20,11 @@ enum principal_kind {
 };
 struct principal;
 enum principal_kind principal_kind(const struct principal *p);
-int principal_tenant_no(const struct principal *p);        /* 0 for anonymous */
-struct uuid principal_subject(const struct principal *p);  /* account or device */
-struct uuid principal_session(const struct principal *p);  /* users */
-struct slice principal_name(const struct principal *p);    /* sign-in name of users; empty for others */
-usec_t principal_expires(const struct principal *p);       /* of the token or certificate */
+int principal_tenant_no(const struct principal *p);       /* 0 for anonymous */
+struct uuid principal_subject(const struct principal *p); /* account or device */
+struct uuid principal_session(const struct principal *p); /* users */
+struct slice principal_name(const struct principal *p);   /* sign-in name of users; empty for others */
+usec_t principal_expires(const struct principal *p);      /* of the token or certificate */
 bool principal_must_change_password(const struct principal *p);
 bool principal_may(const struct principal *p, const char *permission);
 

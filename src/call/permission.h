@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* permission.h - functionalities and access levels: read < use < write. Names are those of x-permission in the contract. */
+/* permission.h - functionalities and access levels: read < use < write. Names are those of x-permission in the
+ * contract. */
 #ifndef SEKISHO_PERMISSION_H
 #define SEKISHO_PERMISSION_H
 

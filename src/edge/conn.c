@@ -51,11 +51,12 @@ static void on_close(void *data)
         c->next->prev = c->prev;
     el->n_conns--;
     OPENSSL_free(c->peer.leaf_der);
+    SSL_CTX_free(c->held);
     c->magic = 0;
     free(c);
 }
 
-struct conn *conn_new(struct edge_loop *el, enum listener listener, h2o_socket_t *sock)
+struct conn *conn_new(struct edge_loop *el, enum listener listener, h2o_socket_t *sock, SSL_CTX *ctx)
 {
     struct conn *c = must_alloc(sizeof(*c));
     struct sockaddr_storage address;
@@ -66,6 +67,10 @@ struct conn *conn_new(struct edge_loop *el, enum listener listener, h2o_socket_t
     c->el = el;
     c->sock = sock;
     c->handshaken = listener == LISTENER_OPS;
+    c->opened_ns = clock_mono_ns();
+    c->held = ctx;
+    if (ctx)
+        SSL_CTX_up_ref(ctx);
     c->receiving = UINT_MAX;
     c->peer.connection_id = atomic_fetch_add(&el->edge->next_connection, 1) + 1;
     if (h2o_socket_getpeername(sock, (struct sockaddr *)&address) != 0) {
@@ -182,6 +187,8 @@ static void inspect(struct conn *c, uint64_t now, uint64_t patience_ns)
     }
     if (stuck)
         conn_cut(c, "reads nothing");
+    else if (c->started == 0 && now > c->opened_ns + (uint64_t)c->el->edge->config.patience.receive * 1000000)
+        conn_cut(c, "asks for nothing");
     else if (c->el->drain_end_ns && !c->http2 && c->handshaken && !c->cells)
         conn_cut(c, "idle while draining");
 }

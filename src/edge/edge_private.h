@@ -31,7 +31,8 @@ struct conn {
     struct peer peer;
     struct edge_loop *el;
     h2o_socket_t *sock;
-    SSL *ssl; /* the socket's; NULL before the handshake and on the ops port */
+    SSL *ssl;      /* the socket's; NULL before the handshake and on the ops port */
+    SSL_CTX *held; /* the library takes no reference until the first bytes come; a reload must not free it before */
     struct conn *next, *prev;
     struct cell *cells;       /* what the library still has */
     struct request *requests; /* what the pipeline still has, also for clients that have gone */
@@ -41,7 +42,7 @@ struct conn {
     unsigned receiving; /* the round of the sweep that last saw a request on its way in */
     size_t received;    /* bytes since the last whole request, roughly: what a body may hold in memory */
     size_t seen_written;
-    uint64_t stuck_since_ns;
+    uint64_t opened_ns, stuck_since_ns;
 };
 
 /* Lives in the library's pool of one request. */
@@ -114,7 +115,7 @@ struct edge {
 };
 
 /* conn.c */
-struct conn *conn_new(struct edge_loop *el, enum listener listener, h2o_socket_t *sock);
+struct conn *conn_new(struct edge_loop *el, enum listener listener, h2o_socket_t *sock, SSL_CTX *ctx);
 struct conn *conn_of(h2o_req_t *req);
 struct conn *conn_of_ssl(const SSL *ssl);
 void conn_cut(struct conn *c,

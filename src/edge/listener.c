@@ -134,7 +134,7 @@ static void on_accept(h2o_socket_t *socket, const char *err)
             h2o_socket_close(sock);
             continue;
         }
-        conn_new(s->el, s->listener, sock);
+        conn_new(s->el, s->listener, sock, s->accept.ssl_ctx);
         h2o_accept(&s->accept, sock);
     }
 }

@@ -331,6 +331,10 @@ int request_take(h2o_handler_t *self, h2o_req_t *req)
     c->started++;
     spent = req->entity.len + req->entity.len / 50 + total + 1024;
     c->received -= spent < c->received ? spent : c->received;
+    if (c->cut) { /* what was in the buffer when it was cut */
+        refuse_with(req, c, PROBLEM_busy, NULL, 0);
+        return 0;
+    }
     if (refuse(req, c, total, greatest))
         return 0;
     path = slice_cut(&query, '?');

@@ -102,8 +102,11 @@ static void on_info(const SSL *ssl, int where, int ret)
     if ((where & SSL_CB_ALERT) && (where & SSL_CB_READ))
         ev_debug(AREA_EDGE, "TLS alert from the client", EV_STR("alert", SSL_alert_desc_string_long(ret)),
                  EV_STR("address", c->peer.address));
-    if (where & SSL_CB_HANDSHAKE_START)
+    if (where & SSL_CB_HANDSHAKE_START) {
         c->ssl = (SSL *)(uintptr_t)ssl;
+        SSL_CTX_free(c->held);
+        c->held = NULL;
+    }
     if (!(where & SSL_CB_HANDSHAKE_DONE) || c->handshaken)
         return;
     c->handshaken = true;

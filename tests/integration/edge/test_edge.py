@@ -50,6 +50,7 @@ class Probe:
         self.console, self.agent, self.ops = free_port(), free_port(), free_port()
         self.err = open(self.dir / "err.log", "wb")
         env = dict(os.environ, LSAN_OPTIONS=f"suppressions={ROOT}/tests/lsan.supp:print_suppressions=0")
+        env["ASAN_OPTIONS"] = os.environ.get("ASAN_OPTIONS", "") + ":quarantine_size_mb=8"  # tests look at memory in use
         self.process = subprocess.Popen(
             [program("edge_probe"), f"tls_certificate={self.dir}/server.pem", f"tls_key={self.dir}/server.key", "ca_file=x",
              "keyring=x", "database=x", "migrations=x", f"web_root={self.dir}/web", f"modules={self.dir}",
@@ -200,6 +201,7 @@ class Ports(EdgeTest):
 
         before = serial()
         old = H2(p.console)
+        silent = [socket.create_connection(("127.0.0.1", p.console), timeout=5) for _ in range(5)]  # no byte of TLS yet
         make_certificate(d, "server", "DNS:localhost")
         p.process.send_signal(signal.SIGHUP)
         end = time.monotonic() + 5
@@ -209,6 +211,10 @@ class Ports(EdgeTest):
         self.assertNotEqual(after, before)
         self.assertIn(b'"path"', old.get("/api/v1/echo"))  # an open connection goes on
         old.close()
+        for s in silent:
+            with context(("http/1.1",)).wrap_socket(s) as t:
+                t.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+                self.assertIn(b" 200 ", t.recv(1000))
         (d / "server.pem").write_text("nonsense")
         p.process.send_signal(signal.SIGHUP)
         end = time.monotonic() + 5
@@ -505,6 +511,11 @@ class Slow(EdgeTest):
         c = H2(self.probe.console)
         self.assertIn(b"path", c.get("/api/v1/echo"))
         self.assertTrue(self.wait_closed(c))
+
+    def test_nothing_asked(self):
+        began = time.monotonic()
+        self.assertTrue(self.wait_closed(H2(self.probe.agent), 20))  # agents may be idle for 40 s here, once they have asked
+        self.assertLess(time.monotonic() - began, 10)
 
 
 class Abuse(EdgeTest):
