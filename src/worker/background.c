@@ -13,12 +13,13 @@
 #include "quota/quota.h"
 #include "store/detection.h"
 #include "store/device.h"
+#include "store/session.h"
 #include "store/task.h"
 #include "tenant/tenant.h"
 #include <pthread.h>
 #include <stdlib.h>
 
-enum { ARENA = 16 * 1024 * 1024, FLUSH_MAX = 5000, SWEEP_MAX = 5000, EXPIRE_ROWS = 2000, EXPIRE_ROUNDS = 10 };
+enum { ARENA = 16 * 1024 * 1024, FLUSH_MAX = 5000, SWEEP_MAX = 5000, EXPIRE_ROWS = 2000, EXPIRE_ROUNDS = 10, SESSION_DAYS = 30 };
 
 static const struct params *params;
 static struct db *db;
@@ -155,10 +156,22 @@ static void expire_rows(struct arena *a, int tenant_no,
     }
 }
 
+/* Sessions that ended or expired a month ago: kept so long for whoever asks what happened. */
+static void forget_sessions(struct arena *a, int tenant_no)
+{
+    struct tx *tx;
+    enum rc rc = tenant_tx(a, tenant_no, &tx);
+    if (rc == RC_OK)
+        rc = tx_end(&tx, session_forget(tx, a, clock_now() - SESSION_DAYS * 86400 * USEC_PER_SEC));
+    if (rc != RC_OK && rc != RC_NOT_FOUND)
+        ev_warn(AREA_WORKER, "old sessions cannot be deleted", EV_INT("tenant", tenant_no), EV_RC(rc));
+}
+
 static void retain_tenant(struct arena *a, int tenant_no)
 {
     expire_rows(a, tenant_no, event_expire);
     expire_rows(a, tenant_no, detection_expire);
+    forget_sessions(a, tenant_no);
 }
 
 static void expire_executions(void)
