@@ -19,7 +19,14 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-enum { ARENA = 16 * 1024 * 1024, FLUSH_MAX = 5000, SWEEP_MAX = 5000, EXPIRE_ROWS = 2000, EXPIRE_ROUNDS = 10, SESSION_DAYS = 30 };
+enum {
+    ARENA = 16 * 1024 * 1024,
+    FLUSH_MAX = 5000,
+    SWEEP_MAX = 5000,
+    EXPIRE_ROWS = 2000,
+    EXPIRE_ROUNDS = 10,
+    SESSION_DAYS = 30
+};
 
 static const struct params *params;
 static struct db *db;
