@@ -15,15 +15,15 @@
 #define WARM_UPS  4
 #define FINISH_NS (30 * NS_PER_S)
 
-enum what { CHECKIN, CONNECT, INVENTORY, DETECTIONS, IDLE };
-const char *const bench_names[] = {"checkin", "connect", "inventory", "detections", "idle", NULL};
+enum what { CHECKIN, CONNECT, VISIT, INVENTORY, DETECTIONS, IDLE };
+const char *const bench_names[] = {"checkin", "connect", "visit", "inventory", "detections", "idle", NULL};
 
 struct job {
     struct bench *b;
     struct device *d;
     uint64_t began;
     struct conn *conn; /* CONNECT */
-    bool done;         /* CONNECT: to be closed outside its callback */
+    bool done;         /* CONNECT: to be closed outside its callback; VISIT: over */
 };
 
 struct bench {
@@ -232,6 +232,69 @@ static void issue_connections(struct bench *b, uint64_t now)
     }
 }
 
+/* ---- visits: connect, one check-in, leave */
+
+static void visit_over(struct job *j, bool ok)
+{
+    struct bench *b = j->b;
+    device_disconnect(j->d);
+    j->done = true;
+    b->under_way--;
+    b->finished += ok;
+    b->errors += !ok;
+    if (ok)
+        histogram_add(&b->h, clock_mono_ns() - j->began);
+    ring_put(b, j->d->index);
+}
+
+static void on_visited(void *ctx, struct device *d, bool ok)
+{
+    struct job *j = ctx;
+    (void)d;
+    if (!j->done)
+        visit_over(j, ok);
+}
+
+/* The device's timer: something happened to its connection. */
+static void on_visit(void *ctx)
+{
+    struct job *j = ctx;
+    if (j->done)
+        return;
+    if (!j->d->conn) {
+        visit_over(j, false);
+    } else if (device_online(j->d) && !j->d->flight) {
+        j->b->resumed += device_resumed(j->d);
+        device_checkin(j->d, WIRE_REASON_SPOOL, on_visited, j);
+    }
+}
+
+static void issue_visits(struct bench *b, uint64_t now)
+{
+    struct sim *s = b->s;
+    for (unsigned looked = b->waiting; looked && b->under_way < s->o.parallel; looked--) {
+        if ((s->o.operations && b->issued >= s->o.operations) || now >= b->until)
+            return;
+        struct job *j = &b->jobs[ring_take(b)];
+        if (j->d->state != DEVICE_MEMBER)
+            continue;
+        if (j->d->hold[WIRE_REASON_SPOOL] > now || j->d->next_connect > now) {
+            ring_put(b, j->d->index);
+            continue;
+        }
+        if (!s->o.resume)
+            creds_session_set(&j->d->creds, NULL, 0);
+        j->d->timer.fn = on_visit;
+        j->d->timer.ctx = j;
+        j->began = clock_mono_ns();
+        j->done = false;
+        b->issued++;
+        b->under_way++;
+        if (!device_connect(j->d))
+            visit_over(j, false);
+    }
+}
+
 /* ---- idle */
 
 static enum rc idle_start(struct bench *b)
@@ -323,6 +386,8 @@ static void loop(struct bench *b)
     for (; !sim_stop; now = clock_mono_ns()) {
         if (b->what == CONNECT)
             issue_connections(b, now);
+        else if (b->what == VISIT)
+            issue_visits(b, now);
         else if (b->what != IDLE)
             issue_checkins(b, now);
         bool over = now >= b->until || (b->s->o.operations && b->issued >= b->s->o.operations);
@@ -349,7 +414,7 @@ static enum rc set_up(struct bench *b)
     enum rc rc = connect_all(s);
     if (rc == RC_OK)
         rc = warm_up(b);
-    for (unsigned i = 0; b->what == CONNECT && i < s->o.devices; i++)
+    for (unsigned i = 0; (b->what == CONNECT || b->what == VISIT) && i < s->o.devices; i++)
         device_disconnect(&s->devices[i]); /* their sessions remain */
     return rc;
 }

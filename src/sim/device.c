@@ -78,6 +78,11 @@ bool device_quiet(const struct device *d)
     return d->state != DEVICE_MEMBER || (!d->flight && !d->spool.first && !d->runs);
 }
 
+bool device_resumed(const struct device *d)
+{
+    return d->resumed;
+}
+
 bool device_online(const struct device *d)
 {
     return d->conn && conn_ready(d->conn);
@@ -548,6 +553,7 @@ static void on_ready(void *ctx, bool resumed)
 {
     struct device *d = ctx;
     shook(d);
+    d->resumed = resumed;
     d->sim->counts.connected++;
     stats_add(&d->sim->stats, resumed ? STAT_CONNECT_RESUMED : STAT_CONNECT_FULL, clock_mono_ns() - d->opened);
     device_kick(d);

@@ -32,7 +32,7 @@ struct device {
     uint64_t opened;     /* monotonic ns, as all below */
     struct creds *fresh; /* of a renewal under way */
     struct flight *flight;
-    bool handshaking, waking, renew;
+    bool handshaking, waking, renew, resumed;
     unsigned failures;
     uint64_t next_connect, next_wake, next_detection, next_change, next_renew, heard;
     uint64_t due[WIRE_REASON_COUNT], hold[WIRE_REASON_COUNT]; /* 0: not due */
@@ -70,6 +70,7 @@ void device_checkin(struct device *d, enum wire_reason reason, device_done_fn do
 bool device_connect(struct device *d);
 void device_disconnect(struct device *d);
 bool device_online(const struct device *d);
+bool device_resumed(const struct device *d); /* its connection began with a TLS session of an earlier one */
 
 #define NS_PER_MS UINT64_C(1000000)
 #define NS_PER_S  UINT64_C(1000000000)

@@ -56,7 +56,7 @@ static const struct option {
     {"--parallel", "N", NUMBER, &options.parallel, 1, 100000, "bench: operations under way at once (64)"},
     {"--batch", "N", NUMBER, &options.batch, 1, 100, "bench detections: findings per check-in (10)"},
     {"--changed", "N", NUMBER, &options.changed, 0, 20, "bench inventory: changed packages; 0 sends all rows (0)"},
-    {"--resume", NULL, FLAG, &options.resume, 0, 0, "bench connect: resume TLS sessions"},
+    {"--resume", NULL, FLAG, &options.resume, 0, 0, "bench connect, visit: resume TLS sessions"},
     {"--gate", NULL, FLAG, &options.gate, 0, 0, "bench: say when ready and wait for a line, before and after"},
 };
 
