@@ -183,6 +183,10 @@ static void told(const redisReply *reply, void *arg)
         tell_on(loop_current(), t);
         return;
     }
+    if (reply && reply->type == REDIS_REPLY_ERROR) {
+        count(C_redis_errors);
+        ev_warn(AREA_CACHE, "command failed", EV_SLICE("command", t->argv[0]), EV_STR("why", reply->str));
+    }
     free(t);
 }
 
@@ -227,9 +231,13 @@ void cache_revision_fill(int tenant_no, struct uuid device, int64_t revision, st
         return;
     snprintf(number, sizeof number, "%" PRId64, revision);
     snprintf(life, sizeof life, "%d", ENTRY_LIFE_S);
-    const struct slice argv[] = {SLICE("EVALSHA"), slice_of(script_sources[SCRIPT_REVISION_FILL].sha1),
-                                 SLICE("1"),       revision_key(key, tenant_no, device),
-                                 slice_of(number), digest,
+    const struct slice argv[] = {SLICE("EVALSHA"),
+                                 slice_of(script_sources[SCRIPT_REVISION_FILL].sha1),
+                                 SLICE("2"),
+                                 revision_key(key, tenant_no, device),
+                                 SLICE(CACHE_ERA_KEY),
+                                 slice_of(number),
+                                 digest,
                                  slice_of(life)};
     tell(SCRIPT_REVISION_FILL, argv, (int)(sizeof argv / sizeof argv[0]));
 }

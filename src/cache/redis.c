@@ -81,6 +81,8 @@ static void set_up(struct redis *r, bool up)
 {
     if (atomic_exchange(&r->up, up) == up)
         return;
+    if (!r->listening && loop_index(r->loop) == 0)
+        count_set(C_redis_up, up);
     if (up)
         ev_info(AREA_CACHE, "redis answers", EV_STR("role", r->listening ? "channels" : "commands"));
     else
