@@ -55,6 +55,7 @@ struct agent {
     uint64_t hold[WIRE_REASON_COUNT]; /* but not before, as the server said */
     uint64_t not_before;              /* nothing at all before: back-off */
     uint64_t renew_at;
+    uint64_t ask_again; /* stopped: whether it still is so */
     uint64_t trim_at;
     uint64_t protection_told; /* last time a change of protection was told at once */
     uint64_t status_at;
@@ -103,6 +104,7 @@ void contact_problem(const struct http_answer *answer, struct problem_answer *re
 void contact_failed(struct agent *a, enum errand errand, const struct http_answer *answer);
 void contact_fine(struct agent *a, const struct http_answer *answer);
 void contact_stop(struct agent *a, const char *code, const char *text);
+bool contact_may_return(const struct agent *a); /* stopped, but for a reason that the server may take back */
 void contact_server_time(struct agent *a, usec_t server_time);
 
 /* --- enrol.c: joining, renewing, the signed time */

@@ -350,7 +350,10 @@ static uint64_t errands(struct agent *a, uint64_t now)
         uint64_t stamp = state_stamp(a->cfg);
         if (stamp != a->stamp)
             a->want_reload = true; /* enrolled anew by the verb */
-        return now + STOPPED_LOOK_MS;
+        if (!contact_may_return(a) || now < a->ask_again)
+            return now + STOPPED_LOOK_MS;
+        a->phase = PHASE_ONLINE;
+        agent_due(a, WIRE_REASON_START, 0);
     }
     if (now < a->not_before)
         return a->not_before;

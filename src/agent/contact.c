@@ -28,8 +28,8 @@ static const struct {
 } actions[] = {
     {"certificate_expired", ACT_RENEW},
     {"certificate_revoked", ACT_STOP},
-    {"certificate_foreign", ACT_SLOW},
-    {"certificate_unknown", ACT_SLOW}, /* a restored server may know us again later */
+    {"certificate_foreign", ACT_STOP},
+    {"certificate_unknown", ACT_STOP},
     {"certificate_missing", ACT_RETRY},
     {"renewal_too_late", ACT_STOP},
     {"device_removed", ACT_STOP},
@@ -110,6 +110,12 @@ static void back_off(struct agent *a, int64_t seconds)
     a->not_before = ms_now() + wait;
 }
 
+/* A server that was restored from a backup may not know us now but later. */
+bool contact_may_return(const struct agent *a)
+{
+    return strcmp(a->state.stopped, "certificate_foreign") == 0 || strcmp(a->state.stopped, "certificate_unknown") == 0;
+}
+
 void contact_stop(struct agent *a, const char *code, const char *text)
 {
     ev_error(AREA_AGENT, "contact with the server has ended", EV_STR("code", code));
@@ -121,6 +127,7 @@ void contact_stop(struct agent *a, const char *code, const char *text)
         ev_warn(AREA_AGENT, "the end of contact is not saved");
     wake_close(a->wake);
     a->stamp = state_stamp(a->cfg);
+    a->ask_again = ms_now() + SLOW_SECONDS * 1000 + random_below(SLOW_SECONDS * 1000);
 }
 
 /* Less at once. A single record that is still too much can never be accepted. */
@@ -300,6 +307,11 @@ void contact_fine(struct agent *a, const struct http_answer *answer)
     a->failures = 0;
     a->not_before = 0;
     a->trouble[0] = a->trouble_text[0] = '\0';
+    if (a->state.stopped[0]) { /* it was asked again, and was taken back */
+        a->state.stopped[0] = '\0';
+        if (state_save_contact(a->cfg, &a->state) != RC_OK)
+            ev_warn(AREA_AGENT, "the return of contact is not saved");
+    }
     a->contact_at = agent_now(a);
     a->time_tried = false;
     if (!a->status_at)

@@ -175,6 +175,12 @@ static const char *target(const struct agent_config *cfg, struct arena *a)
     return slice_find(rest, ':', &at) ? arena_cstr(a, rest) : arena_printf(a, SLICE_FMT ":1080", SLICE_ARG(rest));
 }
 
+static void header(struct http_request *r, const char *text)
+{
+    r->headers = curl_slist_append(r->headers, text);
+    must(r->headers);
+}
+
 static struct http_request *request_new(struct http *h, const char *path, http_done done, void *ctx)
 {
     struct http_request *r = must_alloc(sizeof(*r));
@@ -208,6 +214,7 @@ static struct http_request *request_new(struct http *h, const char *path, http_d
     curl_easy_setopt(e, CURLOPT_BUFFERSIZE, 16384L);
     curl_easy_setopt(e, CURLOPT_UPLOAD_BUFFERSIZE, 16384L);
     curl_easy_setopt(e, CURLOPT_USERAGENT, "sekisho-agent/" SEKISHO_VERSION);
+    header(r, "Accept-Language: en"); /* for the sentences in problems, which go into log and status */
     curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(e, CURLOPT_WRITEDATA, r);
     /* The authority is put in by the hook; files of the system's authorities are never looked at. */
@@ -227,12 +234,6 @@ static struct http_request *request_new(struct http *h, const char *path, http_d
     r->next = h->requests;
     h->requests = r;
     return r;
-}
-
-static void header(struct http_request *r, const char *text)
-{
-    r->headers = curl_slist_append(r->headers, text);
-    must(r->headers);
 }
 
 static struct http_request *begin(struct http_request *r)

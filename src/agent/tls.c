@@ -152,7 +152,10 @@ struct tls_client {
     int64_t shift;
     bool ignore_dates;
     enum tls_trouble trouble;
-    char signer[256];
+    char signer[256]; /* these are of a certificate that was not accepted */
+    char subject[256];
+    usec_t not_before;
+    usec_t not_after;
 };
 
 enum rc tls_client_new(const char *ca_file, struct slice certificate_pem, struct slice key_pem, struct tls_client **ret,
@@ -244,8 +247,12 @@ static int on_verify(int ok, X509_STORE_CTX *ctx)
         return 1;
     enum tls_trouble trouble = trouble_of(X509_STORE_CTX_get_error(ctx));
     X509 *leaf = X509_STORE_CTX_get0_cert(ctx);
-    if (leaf)
+    if (leaf) {
         name_text(X509_get_issuer_name(leaf), t->signer, sizeof(t->signer));
+        name_text(X509_get_subject_name(leaf), t->subject, sizeof(t->subject));
+        t->not_before = time_of(X509_get0_notBefore(leaf));
+        t->not_after = time_of(X509_get0_notAfter(leaf));
+    }
     if (t->trouble == TLS_FINE || trouble == TLS_UNTRUSTED)
         t->trouble = trouble;
     if (trouble != TLS_CLOCK || !t->ignore_dates)
@@ -316,6 +323,9 @@ void tls_probe(struct tls_client *t, int fd, const char *host, struct tls_probe 
     ret->shook_hands = did == 1 || t->trouble != TLS_FINE;
     ret->trouble = t->trouble;
     snprintf(ret->signer, sizeof(ret->signer), "%s", t->signer);
+    snprintf(ret->subject, sizeof(ret->subject), "%s", t->subject);
+    ret->not_before = t->not_before;
+    ret->not_after = t->not_after;
     if (leaf) {
         name_text(X509_get_issuer_name(leaf), ret->signer, sizeof(ret->signer));
         name_text(X509_get_subject_name(leaf), ret->subject, sizeof(ret->subject));

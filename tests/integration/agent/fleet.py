@@ -59,6 +59,7 @@ class Agent:
         return dict(os.environ, LSAN_OPTIONS=f"suppressions={ROOT}/tests/lsan.supp:print_suppressions=0", **self.env)
 
     def start(self, *args):
+        (self.state / "status/status.json").unlink(missing_ok=True)  # of the last run
         with open(self.dir / "log", "a", encoding="utf-8") as log:
             self.process = subprocess.Popen([program("sekisho-agent"), "run", "--config", str(self.config), *args], stdin=subprocess.DEVNULL,
                                             stdout=log, stderr=log, env=self._env(), start_new_session=True)

@@ -362,7 +362,7 @@ class Proxy(threading.Thread):
     """CONNECT and nothing else, without signing in."""
 
     def __enter__(self):
-        self.daemon, self.connects, self.refuse = True, 0, False
+        self.daemon, self.connects, self.refuse, self.open = True, 0, False, []
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
         self.start()
@@ -370,6 +370,8 @@ class Proxy(threading.Thread):
 
     def __exit__(self, *_):
         self.listener.close()
+        for s in self.open:
+            s.close()
 
     def run(self):
         while True:
@@ -377,6 +379,7 @@ class Proxy(threading.Thread):
                 client, _ = self.listener.accept()
             except OSError:
                 return
+            self.open.append(client)
             threading.Thread(target=self.serve, args=(client,), daemon=True).start()
 
     def serve(self, client):
@@ -393,6 +396,7 @@ class Proxy(threading.Thread):
             return
         host, port = head.split()[1].decode().rsplit(":", 1)
         server = socket.create_connection((host, int(port)))
+        self.open.append(server)
         client.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
         threading.Thread(target=self.copy, args=(server, client), daemon=True).start()
         self.copy(client, server)

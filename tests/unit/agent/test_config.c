@@ -106,10 +106,11 @@ static void test_mistakes(void **state)
     refused("proxy = http://me:pw@x:1\n", "signing in");
     refused("server_host = a\x01b\n", "control characters");
     struct agent_config cfg;
-    char why[400] = "", many[400] = "exclusions = ";
+    char why[400] = "", many[400];
+    int n = snprintf(many, sizeof(many), "exclusions = ");
     for (int i = 0; i < 33; i++)
-        strncat(many, "/a:", sizeof(many) - strlen(many) - 1);
-    strncat(many, "\n", sizeof(many) - strlen(many) - 1);
+        n += snprintf(many + n, sizeof(many) - (size_t)n, "/a:");
+    snprintf(many + n, sizeof(many) - (size_t)n, "\n");
     refused(many, "32");
     refused("token = a\x01secret\n", "***");
     unlink(path);
