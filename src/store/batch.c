@@ -380,7 +380,8 @@ static enum rc verdict(const struct work *w)
     case FAILED:
         break;
     }
-    return w->sqlstate[0] ? pg_rc(w->sqlstate) : RC_UNAVAILABLE;
+    /* A statement that could not be prepared for want of a lock shows as stale in the items behind it. */
+    return w->sqlstate[0] && !w->stale ? pg_rc(w->sqlstate) : RC_UNAVAILABLE;
 }
 
 static void settle(struct work *w, size_t n)

@@ -10,6 +10,8 @@
 As root, PostgreSQL runs as the user postgres and Redis as redis (or nobody), since PostgreSQL refuses root. Programs come
 from $SEKISHO_BUILD, else from the newest folder below build/ that has a sekishoctl. Every wait has a time-out.
 """
+import atexit
+import ctypes
 import json
 import os
 import pwd
@@ -18,11 +20,17 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 TIMEOUT = 60
+
+
+def end_with_parent():
+    """In a child: SIGQUIT when the test dies, however it dies (PR_SET_PDEATHSIG)."""
+    ctypes.CDLL(None).prctl(1, signal.SIGQUIT)
 
 
 def pg_bin(name):
@@ -45,6 +53,17 @@ def program(name):
     return str(max(found, key=lambda p: p.stat().st_mtime))
 
 
+def end_on_sigterm(cell):
+    """A test that is cut off by a time-out still removes its cell; unittest would swallow a SystemExit."""
+    if signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        return
+
+    def end(*_):
+        cell.close()
+        os._exit(143)
+    signal.signal(signal.SIGTERM, end)
+
+
 def free_port():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
@@ -61,6 +80,9 @@ class Failed(Exception):
 
 class Cell:
     def __init__(self, slices=2, settings=None, redis=True):
+        if threading.current_thread() is threading.main_thread():
+            end_on_sigterm(self)
+        atexit.register(self.close)
         self.slices = slices
         self.with_redis = redis
         self.settings = settings or {}  # of postgresql.conf
@@ -137,7 +159,7 @@ class Cell:
         for _ in range(20):
             with open(self.dir / "pg.log", "a", encoding="utf-8") as log:
                 self.postgres_process = subprocess.Popen([pg_bin("postgres"), "-D", str(self.data)], stdin=subprocess.DEVNULL,
-                                                         stdout=log, stderr=log, **self._as("postgres"))
+                                                         stdout=log, stderr=log, preexec_fn=end_with_parent, **self._as("postgres"))
             if self._postgres_ready():
                 return
             # After a kill -9 the last backends may still hold the shared memory for a moment.
@@ -215,7 +237,7 @@ class Cell:
         self.redis_process = subprocess.Popen(
             ["redis-server", "--port", "0", "--unixsocket", str(self.redis_socket), "--unixsocketperm", "777",
                               "--save", "", "--appendonly", "no", "--dir", str(self.redis_socket.parent), "--loglevel", "warning"],
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **self._as(user))
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, preexec_fn=end_with_parent, **self._as(user))
         until = time.monotonic() + 10
         while True:
             try:
@@ -269,6 +291,7 @@ class Cell:
         self.ctl("bootstrap", "--admin", self.conninfo("postgres", "postgres"))
 
     def close(self):
+        atexit.unregister(self.close)
         if self.redis_process:
             try:
                 self.redis_kill()

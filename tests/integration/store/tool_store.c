@@ -73,6 +73,8 @@ struct put {
     const char *tag;
 };
 
+static atomic_int open_items;
+
 static void finished(struct batch_item *item, enum rc rc, const char *sqlstate)
 {
     struct put *p = (struct put *)(void *)item;
@@ -85,6 +87,7 @@ static void finished(struct batch_item *item, enum rc rc, const char *sqlstate)
     fflush(stdout);
     pthread_mutex_unlock(&out_lock);
     arena_free(&a);
+    atomic_fetch_sub(&open_items, 1);
 }
 
 static struct put *put_new(const char *tenant, struct uuid device, struct uuid id, struct uuid parent, const char *tag)
@@ -106,6 +109,7 @@ static struct put *put_new(const char *tenant, struct uuid device, struct uuid i
 
 static void submit(struct batch_pool *b, struct put *p)
 {
+    atomic_fetch_add(&open_items, 1);
     while (batch_submit(b, &p->item) != RC_OK)
         usleep(1000);
 }
@@ -183,13 +187,16 @@ static int stream(char **argv)
     for (int i = 0; !atomic_load(&stop); i++) {
         struct put *p = put_new(argv[i % 2], uuid_new(), uuid_new(), none, i % 2 ? "other" : "good");
 
-        while (batch_submit(b, &p->item) != RC_OK && !atomic_load(&stop))
+        struct arena *a = p->item.arena; /* p is gone once it is submitted */
+        bool taken;
+
+        atomic_fetch_add(&open_items, 1);
+        while (!(taken = batch_submit(b, &p->item) == RC_OK) && !atomic_load(&stop))
             usleep(1000);
-        if (atomic_load(&stop)) {
-            arena_free(&p->item.arena);
-            break;
-        }
-        usleep(500);
+        if (!taken)
+            arena_free(&a);
+        while (atomic_load(&open_items) > 100)
+            usleep(200);
     }
     batch_pool_free(&b);
     pthread_join(reader, NULL);
