@@ -20,6 +20,7 @@
 #include "tenant/tenant.h"
 #include "worker/background.h"
 #include "worker/pool.h"
+#include "worker/provisioner.h"
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -65,11 +66,13 @@ static void start_on_loops(struct server *s)
     agent_handlers_start(&s->params, s->batches);
     tenant_start(&s->params);
     background_start(&s->params);
+    provisioner_start(&s->params);
 }
 
 /* Workers first: what they finish still goes home by the loops. */
 static void stop_on_loops(struct server *s)
 {
+    provisioner_stop();
     background_stop();
     worker_stop();
     batch_pool_free(&s->batches);
@@ -169,7 +172,8 @@ static int run(struct server *s)
     watchdog_start((int)s->params.drain_deadline + AFTER_DRAIN_S);
     quiet = edge_drain(s->edge, (int)s->params.drain_deadline * 1000);
     if (edge_connections(s->edge) > 0) { /* a loop hangs, or the kernel does: nothing of it may be taken apart */
-        background_stop();
+        provisioner_stop();
+    background_stop();
         worker_stop();
         batch_pool_free(&s->batches);
         ev_error(AREA_SERVER, "connections do not end, leaving at once");
