@@ -173,7 +173,7 @@ static int run(struct server *s)
     quiet = edge_drain(s->edge, (int)s->params.drain_deadline * 1000);
     if (edge_connections(s->edge) > 0) { /* a loop hangs, or the kernel does: nothing of it may be taken apart */
         provisioner_stop();
-    background_stop();
+        background_stop();
         worker_stop();
         batch_pool_free(&s->batches);
         ev_error(AREA_SERVER, "connections do not end, leaving at once");
