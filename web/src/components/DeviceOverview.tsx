@@ -56,7 +56,7 @@ export function DeviceOverview({ detail }: { detail: DeviceDetail }) {
       <Section title={t('section.system')}>
         <Facts
           items={[
-            { term: t('fact.os'), value: [device.os_name, device.os_version].filter(Boolean).join(' ') },
+            { term: t('fact.os'), value: [device.os_name || t(`common:enum.os.${device.os_family}`), device.os_version].filter(Boolean).join(' ') },
             { term: t('fact.kernel'), value: detail.kernel },
             { term: t('fact.architecture'), value: detail.architecture },
             { term: t('fact.fqdn'), value: detail.fqdn },
