@@ -77,7 +77,7 @@ function makeDevice(tenant, index) {
   const group = index === 0 ? tenant.groups[1] : random.pick([...tenant.groups.slice(1), ...tenant.groups.slice(2)]);
   const interval = tenant.plan === 'lite' ? 1200 : 60;
   const state = random.next();
-  const problems = state < 0.78 ? [] : state < 0.92 ? [random.pick([['modules_outdated', ['9']], ['restart_required', []], ['disk_low', ['/', '6']], ['prevention_off', []]])] : [['protection_off', []], ['clock_skew', ['184']]];
+  const problems = state < 0.78 ? [] : state < 0.92 ? [random.pick([['modules_outdated', ['9']], ['restart_required', []], ['disk_low', ['/var']], ['prevention_off', []]])] : [['protection_off', []], ['clock_skew', ['-3']]];
   const seen = random.next() < 0.85 ? random.below(interval * 2) : random.below(interval * 40);
   return {
     id: random.uuid(),

@@ -34,7 +34,7 @@ export function useMessageCode(): (family: 'problem' | 'result', code: string, a
   return (family, code, args = []) => {
     const key = `${family}.${code}`;
     if (!i18n.exists(key, { ns: 'codes', count: 1 })) return code;
-    const values: Record<string, string | number> = { arg1: '', arg2: '', arg3: '' };
+    const values: Record<string, string | number> = { arg1: '', arg2: '', arg3: '', list: args.join(', ') };
     args.forEach((arg, index) => {
       values[`arg${index + 1}`] = arg;
     });

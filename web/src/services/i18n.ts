@@ -52,6 +52,7 @@ export async function startI18n(): Promise<i18n> {
     interpolation: { escapeValue: false }, // React escapes
     react: { bindI18nStore: 'added' },
     returnNull: false,
+    showSupportNotice: false, // the library would advertise in every user's console
   });
   await load(first);
   document.documentElement.lang = first;
