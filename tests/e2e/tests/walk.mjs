@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every page in both languages, light and dark: no violation of WCAG A and AA, and a picture for people.
+import assert from 'node:assert/strict';
+
+const settled = (page) => page.locator('[aria-busy=true], .pf-v6-c-skeleton').first().waitFor({ state: 'detached' });
+
+/** How each page is reached. `first` is the first device or detection of the company. */
+const PAGES = {
+  overview: (v) => v.go('/overview'),
+  devices: (v) => v.go('/devices'),
+  async 'devices-selected'(v) {
+    await v.go('/devices?problems_only=true');
+    await v.rows.nth(1).locator('input').check();
+    await v.rows.nth(2).locator('input').check();
+    await v.page.getByTestId('selection-more').click();
+  },
+  async 'device-panel'(v, { device }) {
+    await v.go(`/devices?show=${device}`);
+    await v.panel.locator('.sk-facts').first().waitFor();
+  },
+  async isolate(v) {
+    await v.page.getByTestId('device-actions').click();
+    await v.page.locator('[data-action=isolate]').click();
+    await v.dialog.waitFor();
+  },
+  async move(v) {
+    await v.page.keyboard.press('Escape');
+    await v.page.getByTestId('device-actions').click();
+    await v.page.locator('[data-action=move]').click();
+    await v.dialog.waitFor();
+  },
+  device: (v, { device }) => v.go(`/devices/${device}`),
+  'device-hardware': (v, { device }) => v.go(`/devices/${device}/hardware`),
+  'device-software': (v, { device }) => v.go(`/devices/${device}/software`),
+  'device-problems': (v, { device }) => v.go(`/devices/${device}/problems`),
+  'device-detections': (v, { device }) => v.go(`/devices/${device}/detections`),
+  'device-tasks': (v, { device }) => v.go(`/devices/${device}/tasks`),
+  detections: (v) => v.go('/detections'),
+  async 'detection-panel'(v, { detection }) {
+    if (!detection) return false;
+    await v.go(`/detections?show=${detection}`);
+    await v.panel.locator('.sk-facts').first().waitFor();
+    return true;
+  },
+  async scan(v, { unresolved }) {
+    if (!unresolved) return false;
+    await v.go(`/detections?show=${unresolved}`);
+    await v.page.getByTestId('scan-this-computer').click();
+    await v.dialog.waitFor();
+    return true;
+  },
+  quarantine: (v) => v.go('/quarantine'),
+  tasks: (v) => v.go('/tasks'),
+  async task(v, { task }) {
+    if (!task) return false;
+    await v.go(`/tasks/${task}`);
+    await v.page.locator('.sk-summary').waitFor();
+    return true;
+  },
+  executions: (v) => v.go('/tasks/executions'),
+  enrolment: (v) => v.go('/enrolment'),
+  async 'enrolment-create'(v) {
+    await v.page.getByTestId('new-token').first().click();
+    await v.dialog.waitFor();
+  },
+  async sessions(v) {
+    await v.go('/sessions');
+    await v.rows.first().waitFor();
+    await v.page.getByTestId('user-menu').click();
+  },
+  password: (v) => v.go('/password'),
+  'not-found': (v) => v.go('/no/such/page'),
+};
+
+export function walk(runner, stage, world) {
+  const look = async (visitor, language, theme) => {
+    await visitor.go('/overview');
+    await visitor.page.getByTestId(`language-${language}`).click();
+    await visitor.page.getByTestId(`theme-${theme}`).click();
+    visitor.speak(language);
+    const [devices, detections, unresolved, tasks] = await Promise.all(
+      ['devices?sort=unresolved&direction=desc&limit=1', 'detections?limit=1', 'detections?limit=1&resolved=false', 'tasks?limit=1'].map(async (path) => (await visitor.api(`/api/v1/${path}`)).body.items[0]?.id),
+    );
+    const ids = { device: devices, detection: detections, unresolved, task: tasks };
+    const violations = [];
+    let pages = 0;
+    for (const [name, reach] of Object.entries(PAGES)) {
+      if ((await reach(visitor, ids)) === false) continue;
+      await visitor.page.locator('h1').first().waitFor();
+      await settled(visitor.page);
+      await visitor.page.waitForTimeout(250); // menus and dialogs fade in
+      violations.push(...(await visitor.axe(`${name}-${language}-${theme}`)));
+      await visitor.shoot(`${name}-${language}-${theme}`);
+      pages += 1;
+    }
+    runner.note(`${pages} pages`);
+    assert.deepEqual(violations, []);
+  };
+
+  for (const [language, theme, company] of [['en', 'light', 'acme'], ['en', 'dark', 'acme'], ['ja', 'light', 'kaede'], ['ja', 'dark', 'kaede']]) {
+    runner.test(`every page in ${language}, ${theme}: no accessibility violation`, () => look(world[company], language, theme), { seconds: 150 });
+  }
+
+  runner.test('the sign-in page in both languages, light and dark: no accessibility violation', async () => {
+    const violations = [];
+    for (const language of ['en', 'ja']) {
+      const visitor = await stage.visit(language, { name: `door-${language}` });
+      for (const theme of ['light', 'dark']) {
+        await visitor.page.emulateMedia({ colorScheme: theme });
+        await visitor.go('/sign-in');
+        await visitor.heading(visitor.say('session:signIn.title')).waitFor();
+        violations.push(...(await visitor.axe(`sign-in-${language}-${theme}`)));
+        await visitor.shoot(`sign-in-${language}-${theme}`);
+      }
+      await visitor.context.close();
+    }
+    assert.deepEqual(violations, []);
+  });
+}
