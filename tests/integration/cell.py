@@ -218,9 +218,9 @@ class Cell:
     def sql(self, text, user="postgres", database="sekisho", role=None):
         """Runs SQL by psql; rows as tuples of text, NULL as None. An error raises Failed with its text in .err."""
         before = ["-c", f"SET ROLE {role}"] if role else []
-        out = self._run([pg_bin("psql"), "-X", "-q", "-At", "-F", "\x1f", "-P", "null=\x1e", "-v", "ON_ERROR_STOP=1", "-v",
+        out = self._run([pg_bin("psql"), "-X", "-q", "-At", "-F", "\x1f", "-R", "\x1d", "-P", "null=\x1e", "-v", "ON_ERROR_STOP=1", "-v",
                          "VERBOSITY=verbose", *before, "-c", text, self.conninfo(user, database)], cwd="/")
-        return [tuple(None if c == "\x1e" else c for c in line.split("\x1f")) for line in out.split("\n")[:-1]]
+        return [tuple(None if c == "\x1e" else c for c in line.split("\x1f")) for line in out.removesuffix("\n").split("\x1d") if out]
 
     def value(self, text, **kw):
         return self.sql(text, **kw)[0][0]
