@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cursor.c - form: base64url of version 1 | fingerprint (4, big endian) | id (16) | key text (0-300 bytes). */
+/* cursor.c - form: base64url of version 1 | fingerprint (4, big endian) | id (16) | key text (0-1200 bytes: 300
+ * characters). */
 #include "domain/cursor.h"
 
-enum { CURSOR_VERSION = 1, CURSOR_HEAD = 1 + 4 + 16, CURSOR_KEY_MAX = 300 };
+enum { CURSOR_VERSION = 1, CURSOR_HEAD = 1 + 4 + 16, CURSOR_KEY_MAX = 1200 };
 
 static uint32_t hash32(struct slice s)
 {
@@ -39,7 +40,7 @@ struct slice cursor_encode(struct arena *a, uint32_t fingerprint, struct slice k
     if (n)
         memcpy(raw + CURSOR_HEAD, key.p, n);
     struct strbuf out;
-    strbuf_init_arena(&out, a, 512);
+    strbuf_init_arena(&out, a, 2048);
     strbuf_add_base64url(&out, raw, CURSOR_HEAD + n);
     return strbuf_slice(&out);
 }

@@ -3,6 +3,7 @@
 #include "domain/task.h"
 #include "domain/revision.h"
 #include "push/live.h"
+#include "store/detection.h"
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -82,6 +83,16 @@ static enum rc missing_device(struct call *c, const struct task_order *t, const 
     return RC_OK;
 }
 
+/* A task may only answer a detection that is there, and one's own. */
+static enum rc detection_check(struct call *c, struct uuid id)
+{
+    struct detection_row row;
+    if (uuid_is_nil(id))
+        return RC_OK;
+    enum rc rc = detection_find(c->tx, c->arena, id, &row);
+    return rc == RC_NOT_FOUND ? fault_field(c, PROBLEM_detection_unknown, "detection_id", "") : rc;
+}
+
 static void hint_tasks(void *arg)
 {
     live_hint(scope_tenant(((struct call *)arg)->scope)->no, LIVE_tasks);
@@ -90,6 +101,8 @@ static void hint_tasks(void *arg)
 enum rc task_create(struct call *c, const struct task_order *t, struct uuid *ret_id)
 {
     enum rc rc = task_check(c, t);
+    if (rc == RC_OK)
+        rc = detection_check(c, t->detection_id);
     if (rc != RC_OK)
         return rc;
     struct uuid *found;

@@ -1,13 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* map.c - see map.h. Enumerations are kept in the database by their names in the contract; a text that is no such name
- * is our own mistake. */
+/* map.c - see map.h. Enumerations are kept in the database by their names in the contract. A name that this version
+ * does not know (a newer one has written it) reads as the most careful one: a row must never keep a page from being
+ * shown. */
 #include "handler/map.h"
 #include "common/must.h"
 #include "domain/task.h"
 #include "push/presence.h"
 #include "push/wake.h"
 
-#define ENUM(function, text, ret) must(function((text), (ret)))
+#define ENUM(function, text, ret, otherwise) \
+    do {                                     \
+        if (!function((text), (ret)))        \
+            *(ret) = (otherwise);            \
+    } while (0)
 
 void map_device(const struct device_row *row, struct api_device *ret)
 {
@@ -32,8 +37,8 @@ void map_device(const struct device_row *row, struct api_device *ret)
                                .isolated = row->isolated,
                                .agent_version = row->agent_version,
                                .enrolled_at = row->enrolled_at};
-    ENUM(api_os_family_parse, row->os_family, &ret->os_family);
-    ENUM(api_device_protection_parse, row->protection, &ret->protection);
+    ENUM(api_os_family_parse, row->os_family, &ret->os_family, API_OS_FAMILY_LINUX);
+    ENUM(api_device_protection_parse, row->protection, &ret->protection, API_DEVICE_PROTECTION_UNKNOWN);
 }
 
 void map_group(const struct group_row *row, struct api_group *ret)
@@ -69,9 +74,9 @@ void map_detection(const struct detection_row *row, struct api_detection *ret)
                                   .resolved = row->resolved_at != 0,
                                   .resolved_at = row->resolved_at,
                                   .resolved_by = row->resolved_by};
-    ENUM(api_detection_type_parse, row->type, &ret->type);
-    ENUM(api_scanner_parse, row->scanner, &ret->scanner);
-    ENUM(api_detection_action_parse, row->action, &ret->action);
+    ENUM(api_detection_type_parse, row->type, &ret->type, API_DETECTION_TYPE_SUSPICIOUS);
+    ENUM(api_scanner_parse, row->scanner, &ret->scanner, API_SCANNER_ON_DEMAND);
+    ENUM(api_detection_action_parse, row->action, &ret->action, API_DETECTION_ACTION_REPORTED);
 }
 
 void map_task(struct arena *a, const struct task_row *row, struct api_task *ret)
@@ -89,7 +94,7 @@ void map_task(struct arena *a, const struct task_row *row, struct api_task *ret)
                                             .cancelled = row->cancelled,
                                             .refused = row->refused,
                                             .progress = row->progress}};
-    ENUM(api_task_type_parse, row->type, &ret->type);
+    ENUM(api_task_type_parse, row->type, &ret->type, API_TASK_TYPE_UPDATE_MODULES);
     struct wire_task_settings s;
     task_settings_read(a, row->settings, &s);
     if (ret->type == API_TASK_TYPE_SCAN) {
@@ -124,6 +129,6 @@ void map_execution(const struct execution_row *row, struct api_execution *ret)
                                   .files_total = row->files_total,
                                   .has_found = row->has_found,
                                   .found = row->found};
-    ENUM(api_task_type_parse, row->task_type, &ret->task_type);
-    ENUM(api_execution_state_parse, row->state, &ret->state);
+    ENUM(api_task_type_parse, row->task_type, &ret->task_type, API_TASK_TYPE_UPDATE_MODULES);
+    ENUM(api_execution_state_parse, row->state, &ret->state, API_EXECUTION_STATE_RUNNING);
 }

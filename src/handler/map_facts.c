@@ -6,6 +6,18 @@
 
 enum { LIST_MAX = 64 };
 
+/* Keys are longer in the agents' contract than names in the console's. */
+static struct slice head(struct slice s, size_t characters)
+{
+    size_t at = 0;
+    while (at < s.n && characters > 0) {
+        size_t n = slice_utf8_at(s, at);
+        at += n ? n : 1;
+        characters--;
+    }
+    return slice_mem(s.p, at < s.n ? at : s.n);
+}
+
 static struct slice after_colon(struct slice key)
 {
     struct slice rest = key;
@@ -56,7 +68,7 @@ static void disk(struct arena *a, const struct fact_row *row, struct api_device_
     struct decode_error e;
     if (d->n_disks < LIST_MAX && wire_value_disk_parse(a, row->value, &v, &e) == RC_OK)
         d->disks[d->n_disks++] =
-            (struct api_disk){.name = after_colon(row->key), .model = v.model, .size_bytes = v.size};
+            (struct api_disk){.name = head(after_colon(row->key), 100), .model = v.model, .size_bytes = v.size};
 }
 
 static void filesystem(struct arena *a, const struct fact_row *row, struct api_device_detail *d)
@@ -65,7 +77,7 @@ static void filesystem(struct arena *a, const struct fact_row *row, struct api_d
     struct decode_error e;
     if (d->n_filesystems < LIST_MAX && wire_value_filesystem_parse(a, row->value, &v, &e) == RC_OK)
         d->filesystems[d->n_filesystems++] = (struct api_filesystem){
-            .mount = after_colon(row->key), .type = v.type, .size_bytes = v.size, .free_bytes = v.free};
+            .mount = head(after_colon(row->key), 255), .type = v.type, .size_bytes = v.size, .free_bytes = v.free};
 }
 
 static void hardware(struct arena *a, const struct fact_row *row, struct api_device_detail *d)
@@ -84,7 +96,7 @@ static void network(struct arena *a, const struct fact_row *row, struct api_devi
     struct decode_error e;
     if (d->n_adapters >= LIST_MAX || wire_value_adapter_parse(a, row->value, &v, &e) != RC_OK)
         return;
-    d->adapters[d->n_adapters++] = (struct api_adapter){.name = row->key,
+    d->adapters[d->n_adapters++] = (struct api_adapter){.name = head(row->key, 64),
                                                         .mac = v.mac,
                                                         .addresses = v.addresses,
                                                         .n_addresses = v.n_addresses,
@@ -99,7 +111,7 @@ static void users(struct arena *a, const struct fact_row *row, struct api_device
 {
     (void)a;
     if (d->n_users < LIST_MAX)
-        d->users[d->n_users++] = row->key;
+        d->users[d->n_users++] = head(row->key, 100);
 }
 
 static void protection(struct arena *a, const struct fact_row *row, struct api_device_detail *d)
@@ -132,8 +144,11 @@ static void problem(struct arena *a, const struct fact_row *row, struct api_devi
     struct wire_value_problem v;
     struct decode_error e;
     if (d->n_problem_list < LIST_MAX && wire_value_problem_parse(a, row->value, &v, &e) == RC_OK)
-        d->problem_list[d->n_problem_list++] = (struct api_problem_item){
-            .code = row->key, .severity = severities[v.severity], .since = v.since, .args = v.args, .n_args = v.n_args};
+        d->problem_list[d->n_problem_list++] = (struct api_problem_item){.code = head(row->key, 64),
+                                                                         .severity = severities[v.severity],
+                                                                         .since = v.since,
+                                                                         .args = v.args,
+                                                                         .n_args = v.n_args};
 }
 
 static const struct {
@@ -167,7 +182,7 @@ void map_software(struct arena *a, const struct fact_row *row, struct api_softwa
     struct wire_value_software v = {0};
     struct decode_error e;
     struct slice rest = row->key;
-    ret->name = slice_cut(&rest, ':'); /* name:architecture */
+    ret->name = head(slice_cut(&rest, ':'), 200); /* name:architecture */
     if (wire_value_software_parse(a, row->value, &v, &e) != RC_OK)
         v.version = SLICE("");
     ret->version = v.version;

@@ -67,18 +67,19 @@ WHERE d.id = $1::uuid
 RETURNING d.facts_digest;
 
 -- name: checkin_columns
--- doc: The device's columns that lists sort and filter by, from its facts.
+-- doc: The device's columns that lists sort and filter by, from its facts. Words that a newer agent may use and we do not know
+-- doc: leave what was known, or count as unknown; so do they in checkin_events.
 UPDATE {t}.device d
 SET name = CASE WHEN d.named_by_user THEN d.name ELSE coalesce(i.value ->> 'hostname', d.name) END,
     fqdn = coalesce(i.value ->> 'fqdn', ''),
-    os_family = coalesce(o.value ->> 'family', d.os_family),
+    os_family = CASE WHEN o.value ->> 'family' IN ('linux', 'windows', 'macos', 'android', 'ios') THEN o.value ->> 'family' ELSE d.os_family END,
     os_name = coalesce(o.value ->> 'name', d.os_name),
     os_version = coalesce(o.value ->> 'version', d.os_version),
     addresses = coalesce(n.addresses, ''),
-    ip = coalesce(split_part(n.addresses, ' ', 1), ''),
-    problems = p.n,
+    ip = coalesce(left(split_part(n.addresses, ' ', 1), 45), ''),
+    problems = least(1000, p.n),
     status = p.worst,
-    protection = coalesce(e.value ->> 'state', 'unknown'),
+    protection = CASE WHEN e.value ->> 'state' IN ('on', 'detect_only', 'off') THEN e.value ->> 'state' ELSE 'unknown' END,
     isolated = coalesce((e.value ->> 'isolated')::boolean, false)
 FROM (SELECT 1) AS one
 LEFT JOIN {t}.fact i ON i.device_id = $1::uuid AND i.kind = 'identity' AND i.key = '-'
@@ -129,9 +130,12 @@ WITH fresh AS (
 ), found AS (
     INSERT INTO {t}.detection (id, device_id, name, type, severity, scanner, action, action_error, object, sha256, size, process,
                                account, engine, engine_version, signature_version, execution_id, occurred_at, received_at)
-    SELECT f.id, $1::uuid, f.body ->> 'name', f.body ->> 'type',
+    SELECT f.id, $1::uuid, f.body ->> 'name',
+           CASE WHEN f.body ->> 'type' IN ('malware', 'unwanted', 'suspicious', 'test') THEN f.body ->> 'type' ELSE 'suspicious' END,
            CASE f.body ->> 'severity' WHEN 'critical' THEN 2 WHEN 'warning' THEN 1 ELSE 0 END,
-           f.body ->> 'scanner', f.body ->> 'action', coalesce(f.body ->> 'action_error', ''), f.body ->> 'object',
+           CASE WHEN f.body ->> 'scanner' = 'on_access' THEN 'on_access' ELSE 'on_demand' END,
+           CASE WHEN f.body ->> 'action' IN ('blocked', 'quarantined', 'deleted', 'failed') THEN f.body ->> 'action' ELSE 'reported' END,
+           coalesce(f.body ->> 'action_error', ''), f.body ->> 'object',
            coalesce(f.body ->> 'sha256', ''), (f.body ->> 'size')::bigint, coalesce(f.body ->> 'process', ''),
            coalesce(f.body ->> 'user', ''), coalesce(f.body ->> 'engine', ''), coalesce(f.body ->> 'engine_version', ''),
            coalesce(f.body ->> 'signature_version', ''), (f.body ->> 'execution_id')::uuid, f.occurred_at, $9::timestamptz
@@ -144,7 +148,7 @@ WITH fresh AS (
     SELECT DISTINCT ON ((f.body ->> 'id')::uuid) (f.body ->> 'id')::uuid, $1::uuid, f.body ->> 'name', f.body ->> 'object', f.body ->> 'sha256',
            (f.body ->> 'size')::bigint, f.occurred_at, CASE WHEN f.body ->> 'change' <> 'added' THEN f.occurred_at END
     FROM fresh f
-    WHERE f.kind = 'quarantine'
+    WHERE f.kind = 'quarantine' AND f.body ->> 'change' IN ('added', 'removed', 'restored')
     ORDER BY (f.body ->> 'id')::uuid, f.seq DESC
     ON CONFLICT (id) DO UPDATE SET removed_at = coalesce(excluded.removed_at, quarantine.removed_at)
         WHERE quarantine.device_id = excluded.device_id
@@ -153,6 +157,7 @@ WITH fresh AS (
     SELECT DISTINCT ON ((f.body ->> 'execution_id')::uuid) (f.body ->> 'execution_id')::uuid AS id, f.occurred_at, f.body
     FROM fresh f
     WHERE f.kind = 'execution'
+      AND f.body ->> 'state' IN ('pending', 'running', 'cancelling', 'done', 'failed', 'cancelled', 'refused')
     ORDER BY (f.body ->> 'execution_id')::uuid, f.seq DESC
 ), moved AS (
     UPDATE {t}.execution x
@@ -171,8 +176,8 @@ WITH fresh AS (
 ), counted AS (
     UPDATE {t}.device d
     SET unresolved = d.unresolved + (SELECT count(*)::integer FROM found),
-        lost_records = d.lost_records + (
-            SELECT coalesce(sum((f.body ->> 'last')::bigint - (f.body ->> 'first')::bigint + 1), 0) FROM fresh f WHERE f.kind = 'gap')
+        lost_records = least(9007199254740991, d.lost_records + (
+            SELECT coalesce(sum((f.body ->> 'last')::bigint - (f.body ->> 'first')::bigint + 1), 0) FROM fresh f WHERE f.kind = 'gap'))
     WHERE d.id = $1::uuid AND EXISTS (SELECT 1 FROM fresh f WHERE f.kind IN ('detection', 'gap'))
     RETURNING d.id
 )
