@@ -25,12 +25,14 @@ export function DevicePanel({ id, onClose }: { id: string; onClose: () => void }
       label={t('panel.label')}
       onClose={onClose}
       actions={
-        <>
-          <Link className="sk-quiet-link" to={`/devices/${id}/${tab}`} data-testid="open-full-page">
-            <FullPageIcon /> {t('panel.fullPage')}
-          </Link>
-          <ActionMenu label={t('panel.actions', { name })} text={t('common:action.actions')} actions={actions} testId="device-actions" />
-        </>
+        device && (
+          <>
+            <Link className="sk-quiet-link" to={`/devices/${id}/${tab}`} data-testid="open-full-page">
+              <FullPageIcon /> {t('panel.fullPage')}
+            </Link>
+            <ActionMenu label={t('panel.actions', { name })} text={t('common:action.actions')} actions={actions} testId="device-actions" />
+          </>
+        )
       }
     >
       <DeviceTabs id={id} tab={tab} onTab={setTab} />

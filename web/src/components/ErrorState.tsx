@@ -27,7 +27,9 @@ export function useProblemText(): (problem: ApiProblem) => { title: string; deta
 
 export function ErrorState({ error, onRetry, compact = false }: { error: unknown; onRetry: () => void; compact?: boolean }) {
   const { t } = useTranslation();
-  const text = useProblemText()(asProblem(error));
+  const problem = asProblem(error);
+  const text = useProblemText()(problem);
+  const absent = problem.code === 'not_found'; // trying again would not bring it back
   if (compact) {
     return (
       <Alert
@@ -45,13 +47,15 @@ export function ErrorState({ error, onRetry, compact = false }: { error: unknown
       {text.details.map((detail) => (
         <EmptyStateBody key={detail}>{detail}</EmptyStateBody>
       ))}
-      <EmptyStateFooter>
-        <EmptyStateActions>
-          <Button variant="secondary" icon={<RetryIcon />} onClick={onRetry}>
-            {t('action.retry')}
-          </Button>
-        </EmptyStateActions>
-      </EmptyStateFooter>
+      {!absent && (
+        <EmptyStateFooter>
+          <EmptyStateActions>
+            <Button variant="secondary" icon={<RetryIcon />} onClick={onRetry}>
+              {t('action.retry')}
+            </Button>
+          </EmptyStateActions>
+        </EmptyStateFooter>
+      )}
     </EmptyState>
   );
 }

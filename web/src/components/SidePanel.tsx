@@ -44,7 +44,10 @@ export function SidePanel({ subject, title, label, actions, onClose, children }:
       aria-label={label}
       data-testid="side-panel"
       onKeyDown={(event) => {
-        if (event.key === 'Escape' && !event.defaultPrevented) onClose();
+        // Not for a dialog that was opened from here (it bubbles through React, not through the page), nor for an open menu.
+        if (event.key !== 'Escape' || event.defaultPrevented || !event.currentTarget.contains(event.target as Node)) return;
+        if (event.currentTarget.querySelector('.pf-v6-c-menu-toggle[aria-expanded="true"]')) return;
+        onClose();
       }}
     >
       <header className="sk-panel-head">
