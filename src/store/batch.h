@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* batch.h - group commit for agents' writes (DESIGN law 2). Items of many tenants of one slice share an implicit
  * transaction: pipeline mode, one Sync per batch, set_config of the role per tenant, sorted by (tenant, device). When a
- * batch fails it is run again with one Sync per tenant, then per item for the failing tenant, whose items then have a lane of
- * their own for 5 minutes. done() is called only after the Sync's result: committed, or the item's own failure. */
+ * batch fails it is run again with one Sync per tenant, then per item for the failing tenant, whose items then have a
+ * lane of their own for 5 minutes. done() is called only after the Sync's result: committed, or the item's own failure.
+ */
 #ifndef SEKISHO_BATCH_H
 #define SEKISHO_BATCH_H
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* db.h - PostgreSQL for workers: connections per slice, transactions under a tenant's role, rows. One struct db belongs to
- * one worker thread. No function here is called on a loop thread. */
+/* db.h - PostgreSQL for workers: connections per slice, transactions under a tenant's role, rows. One struct db belongs
+ * to one worker thread. No function here is called on a loop thread. */
 #ifndef SEKISHO_DB_H
 #define SEKISHO_DB_H
 
@@ -17,10 +17,11 @@ struct db *db_new(const struct params *p, enum db_use use);
 void db_free(struct db **db);
 bool db_ping(struct db *db); /* control connection answers */
 
-/* Begins a transaction as the permit's tenant: BEGIN; set_config('role', 't_<no>', true), in one round trip with the first
- * statement. c may be NULL (background work); with c its trace id goes into application_name and faults into c->fault.
- * RC_UNAVAILABLE: no connection. */
-enum rc tx_begin(struct db *db, struct call *c, struct arena *a, const struct permit *permit, struct tx **ret) MUST_CHECK;
+/* Begins a transaction as the permit's tenant: BEGIN; set_config('role', 't_<no>', true), in one round trip with the
+ * first statement. c may be NULL (background work); with c its trace id goes into application_name and faults into
+ * c->fault. RC_UNAVAILABLE: no connection. */
+enum rc tx_begin(struct db *db, struct call *c, struct arena *a, const struct permit *permit,
+                 struct tx **ret) MUST_CHECK;
 /* A transaction on the control schema: the service's own role, no tenant. */
 enum rc tx_begin_control(struct db *db, struct call *c, struct arena *a, struct tx **ret) MUST_CHECK;
 enum rc tx_commit(struct tx **tx) MUST_CHECK; /* RC_UNCERTAIN: the connection broke during COMMIT */
@@ -34,13 +35,13 @@ struct sql_args {
     struct arena *arena;
 };
 void args_init(struct sql_args *s, struct arena *a);
-void args_slice(struct sql_args *s, struct slice v);      /* p == NULL: NULL */
+void args_slice(struct sql_args *s, struct slice v); /* p == NULL: NULL */
 void args_str(struct sql_args *s, const char *v);
-void args_uuid(struct sql_args *s, struct uuid v);        /* nil: NULL */
+void args_uuid(struct sql_args *s, struct uuid v); /* nil: NULL */
 void args_int(struct sql_args *s, int64_t v);
 void args_bool(struct sql_args *s, bool v);
-void args_time(struct sql_args *s, usec_t v);             /* 0: NULL; for ::timestamptz */
-void args_bytes(struct sql_args *s, struct slice v);      /* for ::bytea; p == NULL: NULL */
+void args_time(struct sql_args *s, usec_t v);        /* 0: NULL; for ::timestamptz */
+void args_bytes(struct sql_args *s, struct slice v); /* for ::bytea; p == NULL: NULL */
 void args_null(struct sql_args *s);
 /* Arrays as PostgreSQL array literals, escaped here: ::text[], ::uuid[], ::bigint[], ::jsonb[], ::timestamptz[]. */
 struct sql_array;
@@ -66,7 +67,7 @@ struct slice rows_slice(const struct rows *r, int row, int col); /* p == NULL fo
 int64_t rows_int(const struct rows *r, int row, int col);        /* 0 for NULL */
 bool rows_bool(const struct rows *r, int row, int col);
 struct uuid rows_uuid(const struct rows *r, int row, int col);
-usec_t rows_time(const struct rows *r, int row, int col);        /* connections run in UTC, ISO style */
+usec_t rows_time(const struct rows *r, int row, int col); /* connections run in UTC, ISO style */
 struct slice rows_bytes(const struct rows *r, struct arena *a, int row, int col);
 /* One-dimensional text arrays. */
 size_t rows_array(const struct rows *r, struct arena *a, int row, int col, struct slice **ret_items);

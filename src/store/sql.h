@@ -7,10 +7,10 @@
 #include <stdint.h>
 
 struct sql_statement {
-    const char *name;   /* "device_find" */
-    const char *text;   /* with {t} for the tenant's schema */
+    const char *name; /* "device_find" */
+    const char *text; /* with {t} for the tenant's schema */
     uint8_t n_params;
-    bool control;       /* runs against the control schema, without a tenant */
+    bool control; /* runs against the control schema, without a tenant */
     bool writes;
 };
 
