@@ -46,6 +46,7 @@ enum rc sim_new(const struct sim_options *o, struct sim **ret, char *ret_why, si
     bool known = false;
     s->o = *o;
     s->poller = poller_new();
+    strbuf_init(&s->beyond, SIZE_MAX / 2);
     s->scratch = arena_new(64u << 20);
     raise_files(o->devices);
     enum rc rc = conn_target_new(o->server, o->ca_file, o->local_addresses, &s->target, ret_why, why_size);
@@ -77,6 +78,7 @@ void sim_free(struct sim **sp)
     for (unsigned i = 0; s->devices && i < s->o.devices; i++)
         device_done(&s->devices[i]);
     free(s->devices);
+    strbuf_done(&s->beyond);
     conn_target_free(&s->target);
     poller_free(&s->poller);
     arena_free(&s->scratch);
@@ -91,6 +93,14 @@ enum rc sim_save(struct sim *s)
     if (rc != RC_OK)
         sim_trouble(s, "the state file %s cannot be written", s->o.state_file);
     return rc;
+}
+
+static unsigned count_state(const struct sim *s, enum device_state state)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < s->o.devices; i++)
+        n += s->devices[i].state == state;
+    return n;
 }
 
 /* ---- enrolment */
@@ -232,6 +242,11 @@ enum rc sim_enrol(struct sim *s)
     unsigned missing = 0;
     for (unsigned i = 0; i < s->o.devices; i++)
         missing += s->devices[i].state == DEVICE_NEW;
+    if (count_state(s, DEVICE_GONE) == s->o.devices) {
+        sim_trouble(s, "the server has refused all devices of %s for good; remove the file to enrol new ones",
+                    s->o.state_file);
+        return RC_DENIED;
+    }
     if (missing && !s->o.token) {
         sim_trouble(s, "%u of %u devices are not enrolled and there is no token (--token or --token-file)", missing,
                     s->o.devices);
@@ -259,14 +274,6 @@ enum rc sim_enrol(struct sim *s)
 }
 
 /* ---- reports */
-
-static unsigned count_state(const struct sim *s, enum device_state state)
-{
-    unsigned n = 0;
-    for (unsigned i = 0; i < s->o.devices; i++)
-        n += s->devices[i].state == state;
-    return n;
-}
 
 static uint64_t waiting_events(const struct sim *s)
 {

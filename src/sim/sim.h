@@ -20,7 +20,7 @@ struct sim_options {
     int concurrency;            /* handshakes and enrolments at once */
     int report;                 /* seconds; 0: at the end only */
     enum fleet_language language;
-    bool json, numbered, no_wake, enrol_again, quiet;
+    bool json, numbered, no_wake, quiet;
     /* bench */
     unsigned operations, parallel, batch, changed; /* changed 0: whole inventories */
     bool resume, gate;
@@ -40,6 +40,7 @@ struct sim {
     struct stats stats;
     struct sim_counts counts;
     struct device *devices; /* o.devices of them */
+    struct strbuf beyond;   /* lines of the state file for devices of a larger fleet */
     struct arena *scratch;  /* reset after each use */
     unsigned handshakes;    /* under way */
     bool calm;              /* devices do nothing by themselves: the end of a run, benches */

@@ -115,6 +115,10 @@ static void load_events(struct device *d, struct arena *a, const json_t *v)
 static bool load_device(struct device *d, struct arena *a, const json_t *v)
 {
     const char *expires = json_string_value(json_object_get(v, "expires"));
+    if (json_is_true(json_object_get(v, "gone"))) {
+        d->state = DEVICE_GONE;
+        return true;
+    }
     if (!uuid_of(v, "id", &d->id) || !uuid_of(v, "epoch", &d->spool.epoch) ||
         !bytes_of(v, "key", &d->creds.key, &d->creds.key_n) ||
         !bytes_of(v, "certificate", &d->creds.certificate, &d->creds.certificate_n) || !expires ||
@@ -132,6 +136,22 @@ static bool load_device(struct device *d, struct arena *a, const json_t *v)
     return true;
 }
 
+static bool load_line(struct sim *s, struct slice line)
+{
+    struct arena *a = arena_new(LINE_CEILING * 4);
+    struct json_error error;
+    const json_t *v = json_parse(a, line, limits, &error);
+    const json_t *index = json_object_get(v, "index");
+    json_int_t i = json_is_integer(index) ? json_integer_value(index) : -1;
+    bool ok = i >= 0 && (i >= s->o.devices || load_device(&s->devices[i], a, v));
+    if (ok && i >= s->o.devices) {
+        strbuf_add(&s->beyond, line);
+        strbuf_add_char(&s->beyond, '\n');
+    }
+    arena_free(&a);
+    return ok;
+}
+
 enum rc state_load(struct sim *s, const char *path, char *ret_why, size_t why_size)
 {
     struct arena *a = arena_new(FILE_CEILING + LINE_CEILING);
@@ -142,17 +162,10 @@ enum rc state_load(struct sim *s, const char *path, char *ret_why, size_t why_si
     if (rc == RC_OK)
         rc = parse_head(a, slice_cut(&text, '\n'), path, &seed, &language, ret_why, why_size);
     for (size_t number = 2; rc == RC_OK && text.n; number++) {
-        struct arena *line = arena_new(LINE_CEILING * 4);
-        struct json_error error;
-        const json_t *v = json_parse(line, slice_cut(&text, '\n'), limits, &error);
-        json_int_t i = json_is_object(v) ? json_integer_value(json_object_get(v, "index")) : -1;
-        if (i >= 0 && i < s->o.devices && !load_device(&s->devices[i], line, v))
-            i = -1;
-        if (i < 0) {
-            snprintf(ret_why, why_size, "the state file %s is damaged in line %zu", path, number);
-            rc = RC_INVALID;
-        }
-        arena_free(&line);
+        if (load_line(s, slice_cut(&text, '\n')))
+            continue;
+        snprintf(ret_why, why_size, "the state file %s is damaged in line %zu", path, number);
+        rc = RC_INVALID;
     }
     arena_free(&a);
     return rc;
@@ -223,6 +236,17 @@ static void write_device(struct json_writer *w, struct arena *a, const struct de
     json_object_close(w);
 }
 
+/* Removed or revoked by people: it does not come back by itself. */
+static void write_gone(struct json_writer *w, unsigned index)
+{
+    json_object_open(w);
+    json_key(w, "index");
+    json_int(w, index);
+    json_key(w, "gone");
+    json_bool(w, true);
+    json_object_close(w);
+}
+
 enum rc state_save(const struct sim *s, const char *path)
 {
     struct strbuf b;
@@ -242,13 +266,17 @@ enum rc state_save(const struct sim *s, const char *path)
     json_object_close(&w);
     strbuf_add_char(&b, '\n');
     for (unsigned i = 0; i < s->o.devices; i++) {
-        if (s->devices[i].state != DEVICE_MEMBER)
+        if (s->devices[i].state == DEVICE_NEW)
             continue;
         json_start(&w, &b);
-        write_device(&w, a, &s->devices[i]);
+        if (s->devices[i].state == DEVICE_GONE)
+            write_gone(&w, i);
+        else
+            write_device(&w, a, &s->devices[i]);
         strbuf_add_char(&b, '\n');
         arena_reset(a);
     }
+    strbuf_add(&b, strbuf_slice(&s->beyond));
     arena_free(&a);
     enum rc rc = b.over ? RC_OVER_QUOTA : file_write(path, strbuf_slice(&b), 0600);
     strbuf_done(&b);
