@@ -31,8 +31,9 @@ enum rc api_detection_list(struct call *c, const struct api_detection_list_reque
         return rc;
     struct detection_row *rows;
     size_t n;
-    rc = detection_page(c->tx, c->arena, &filter, sorts[req->sort].sort, req->direction == API_DIRECTION_DESC,
-                        after.key, after.id, (int)req->limit + 1, &rows, &n);
+    rc = detection_page(c->tx, c->arena, &filter, sorts[req->sort].sort,
+                        req->direction == API_DETECTION_LIST_DIRECTION_DESC, after.key, after.id, (int)req->limit + 1,
+                        &rows, &n);
     if (rc == RC_OK)
         rc = detection_count(c->tx, c->arena, &filter, &ret->total);
     if (rc != RC_OK)

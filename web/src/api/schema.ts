@@ -1337,7 +1337,7 @@ export interface operations {
                 /** @description Occurred before */
                 to?: string;
                 sort?: "occurred_at" | "name" | "severity";
-                direction?: components["schemas"]["Direction"];
+                direction?: "asc" | "desc";
                 /** @description next_cursor of the page before */
                 cursor?: components["parameters"]["Cursor"];
                 limit?: components["parameters"]["Limit"];
