@@ -69,6 +69,8 @@ struct agent {
     unsigned failures; /* in a row */
     size_t max_bytes;  /* of one request's text; shrinks when the server says too large */
     size_t max_events;
+    size_t bytes_ceiling; /* max_bytes grows no further before ceiling_until */
+    uint64_t ceiling_until;
     uint64_t facts_hold; /* facts are left out before this: the server refused them */
     int64_t skew;        /* usec that the server's clock is ahead of the system's */
     bool skew_known;
@@ -83,6 +85,7 @@ struct agent {
 };
 
 #define AGENT_REQUEST_BYTES  (700u * 1024)
+#define AGENT_REQUEST_LEAST  16384u
 #define AGENT_REQUEST_EVENTS 200u
 #define AGENT_SKEW_MAX       (300 * USEC_PER_SEC) /* beyond it our own notion of time is the server's */
 

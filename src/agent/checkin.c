@@ -187,8 +187,9 @@ static void take_answer(struct agent *a, const struct wire_checkin_response *r)
         agent_due(a, WIRE_REASON_SPOOL, 2000);
     if (a->max_events < AGENT_REQUEST_EVENTS)
         a->max_events = a->max_events * 2 < AGENT_REQUEST_EVENTS ? a->max_events * 2 : AGENT_REQUEST_EVENTS;
-    if (a->max_bytes < AGENT_REQUEST_BYTES)
-        a->max_bytes = a->max_bytes * 2 < AGENT_REQUEST_BYTES ? a->max_bytes * 2 : AGENT_REQUEST_BYTES;
+    size_t ceiling = ms_now() < a->ceiling_until ? a->bytes_ceiling : AGENT_REQUEST_BYTES;
+    if (a->max_bytes < ceiling)
+        a->max_bytes = a->max_bytes * 2 < ceiling ? a->max_bytes * 2 : ceiling;
     a->checkins++;
 }
 

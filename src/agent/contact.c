@@ -130,16 +130,22 @@ void contact_stop(struct agent *a, const char *code, const char *text)
     a->ask_again = ms_now() + SLOW_SECONDS * 1000 + random_below(SLOW_SECONDS * 1000);
 }
 
-/* Less at once. A single record that is still too much can never be accepted. */
-static void split(struct agent *a)
+/* Less at once, and not more again for a while: the server's limit does not change from one request to the next. */
+static void split(struct agent *a, const struct problem_answer *p)
 {
-    if (a->max_events > 1 || a->max_bytes > 16384) {
-        a->max_events = a->max_events > 1 ? a->max_events / 2 : 1;
-        a->max_bytes = a->max_bytes / 2 > 16384 ? a->max_bytes / 2 : 16384;
-        a->not_before = ms_now() + 1000;
+    size_t least = AGENT_REQUEST_LEAST, most = a->max_bytes / 2;
+    if (p->has_limit && p->limit > 0 && (uint64_t)p->limit / 4 * 3 < a->max_bytes)
+        most = (size_t)p->limit / 4 * 3;
+    if (a->max_bytes > least) {
+        a->max_bytes = a->bytes_ceiling = most > least ? most : least;
+        a->ceiling_until = ms_now() + (uint64_t)SLOW_SECONDS * 1000;
+    } else if (a->max_events > 1) {
+        a->max_events /= 2;
+    } else {
+        back_off(a, SLOW_SECONDS);
         return;
     }
-    back_off(a, SLOW_SECONDS);
+    a->not_before = ms_now() + 1000;
 }
 
 /* The server cannot read it: find the one record at fault, so that it does not block the others. */
@@ -217,7 +223,7 @@ static void refused(struct agent *a, enum errand errand, const struct http_answe
         return;
     case ACT_SPLIT:
         note(a, p.code, p.title);
-        split(a);
+        split(a, &p);
         return;
     case ACT_FORM:
         note(a, p.code, p.title);

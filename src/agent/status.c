@@ -26,7 +26,7 @@ static const char *phase_text(const struct agent *a)
     case PHASE_ONLINE:
         break;
     }
-    return a->trouble[0] ? "retrying" : a->contact_at ? "connected" : "connecting";
+    return a->trouble[0] ? "retrying" : a->checkins ? "connected" : "connecting";
 }
 
 static void put_text(struct json_writer *w, const char *key, const char *text)
