@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* provisioner.h - keeps prepared schemas ready for future tenants (parameter schema_pool), as the owner, from one serial
- * thread: making roles disturbs every backend, so it is done ahead of need and never twice at once in a cell. */
+/* provisioner.h - keeps prepared schemas ready for future tenants (parameter schema_pool), as the owner, from one
+ * serial thread: making roles disturbs every backend, so it is done ahead of need and never twice at once in a cell. */
 #ifndef SEKISHO_PROVISIONER_H
 #define SEKISHO_PROVISIONER_H
 
