@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Turns change hints into re-reads: the first hint of a topic at once, further ones gathered for a moment.
-import { useQueryClient, type QueryClient } from '@tanstack/react-query';
+import { useQueryClient, type Query, type QueryClient } from '@tanstack/react-query';
 import { useEffect } from 'react';
 import { startLive, type Topic } from '@/services/live';
 
@@ -41,17 +41,29 @@ export function createHintHandler(refresh: (keys: readonly string[]) => void): {
   return { hint, stop };
 }
 
-function refreshQueries(client: QueryClient, keys: readonly string[]): void {
-  const hidden = document.visibilityState === 'hidden';
-  void client.invalidateQueries(
-    {
-      predicate: ({ queryKey }) => keys.includes(String(queryKey[0])),
-      // In a hidden tab only note that the data is old; it is read again when somebody looks.
-      refetchType: hidden ? 'none' : 'active',
-    },
-    // A read that is under way may have begun before the change, so it is begun again.
-    { cancelRefetch: true },
-  );
+/** Reads that a hint found under way, each to be done once more when it has ended. */
+const late = new WeakSet<Query>();
+
+/**
+ * Reads again what a change may have touched. A read under way may have begun before the change; it is not cut off, or
+ * hints that come faster than answers would let nobody see anything, but repeated when it has ended.
+ */
+export function refreshQueries(client: QueryClient, keys: readonly string[]): void {
+  // In a hidden tab only note that the data is old; it is read again when somebody looks.
+  const refetchType = document.visibilityState === 'hidden' ? 'none' : 'active';
+  const touched = (query: Query) => keys.includes(String(query.queryKey[0]));
+  const reading = new Set(client.getQueryCache().findAll({ predicate: touched, fetchStatus: 'fetching' }));
+  void client.invalidateQueries({ predicate: (query) => touched(query) && !reading.has(query), refetchType });
+  for (const query of reading) {
+    if (late.has(query)) continue;
+    late.add(query);
+    const again = () => {
+      late.delete(query);
+      void client.invalidateQueries({ queryKey: query.queryKey, exact: true, refetchType });
+    };
+    // A task of its own: the answer is stored first.
+    void (query.promise ?? Promise.resolve()).catch(() => undefined).then(() => setTimeout(again));
+  }
 }
 
 export function useLiveQueries(): void {
