@@ -21,7 +21,7 @@ export function createRunner({ onFailure }) {
 
   return {
     /** `needed`: runs also when only a part was asked for. */
-    test: (name, body, { seconds = 60, needed = false } = {}) => tests.push({ name, body, seconds, needed }),
+    test: (name, body, { seconds = 120, needed = false } = {}) => tests.push({ name, body, seconds, needed }),
     note: (text) => notes.push(text),
     async run(word) {
       for (const test of tests) {

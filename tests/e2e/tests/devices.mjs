@@ -5,9 +5,12 @@ import { eventually } from '../lib/stage.mjs';
 
 export function devices(runner, stage, world) {
   const names = (visitor) => visitor.page.locator('tr[data-row] .sk-open').allInnerTexts();
-  const range = (visitor, text) => visitor.page.getByTestId('pager-range').filter({ hasText: text }).waitFor();
+  const range = async (visitor, text) => {
+    await visitor.page.getByTestId('pager-range').filter({ hasText: text }).waitFor();
+    await visitor.page.locator('.sk-stale').waitFor({ state: 'detached' }); // the page before stays, dimmed, until this one is there
+  };
   const open = async (path) => {
-    await world.acme.go(path);
+    await world.acme.route(path);
     await world.acme.rows.first().waitFor();
   };
 
@@ -79,7 +82,7 @@ export function devices(runner, stage, world) {
     // A cursor of nonsense is refused in words, with the way out.
     stage.tolerate(400, '/api/v1/devices');
     stage.tolerate(422, '/api/v1/devices');
-    await acme.go('/devices?cursor=bm9uc2Vuc2U');
+    await acme.route('/devices?cursor=bm9uc2Vuc2U');
     await page.getByRole('button', { name: say('table.firstPage') }).first().click();
     await acme.rows.first().waitFor();
   });
@@ -148,7 +151,8 @@ export function devices(runner, stage, world) {
   runner.test('by keyboard: into the list, open with Enter, walk the tabs, Escape gives the focus back', async () => {
     const { acme } = world;
     const { page, say } = acme;
-    await open('/devices');
+    await acme.go('/devices');
+    await acme.rows.first().waitFor();
     const focused = () => page.evaluate(() => ({ tag: document.activeElement?.tagName, classes: document.activeElement?.className ?? '', text: document.activeElement?.textContent ?? '' }));
     await page.keyboard.press('Tab');
     assert.equal((await focused()).text, say('shell.skip'));

@@ -6,7 +6,7 @@ export function frame(runner, stage, world) {
   runner.test('the language changes without a reload and keeps page, filters and the open details', async () => {
     const { acme } = world;
     const { page } = acme;
-    await acme.go('/devices?os=windows&limit=25');
+    await acme.route('/devices?os=windows&limit=25');
     await acme.rows.first().locator('.sk-open').click();
     await acme.panel.locator('.sk-facts').first().waitFor();
     await acme.rows.nth(2).locator('input').check();

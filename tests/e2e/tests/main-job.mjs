@@ -41,11 +41,11 @@ export function mainJob(runner, stage, world) {
   runner.test('a test virus is stopped and stands in the open list within 5 s, without a reload', async () => {
     const { acme, kaede } = world;
     const { page, say } = acme;
-    await kaede.go('/detections');
+    await kaede.route('/detections');
     await kaede.heading(kaede.say('detections:title')).waitFor();
     await kaede.live();
     await kaede.mark();
-    await acme.go('/detections');
+    await acme.route('/detections');
     await acme.heading(say('detections:title')).waitFor();
     await acme.live();
     await acme.mark();
@@ -124,7 +124,9 @@ export function mainJob(runner, stage, world) {
   runner.test('resolve and unresolve: row, details and the count in the menu follow', async () => {
     const { acme } = world;
     const { page, say } = acme;
+    await acme.route(`/detections?show=${world.detections[0].id}`);
     const row = page.locator(`tr[data-row="${world.detections[0].id}"]`);
+    await row.waitFor();
     const unresolved = async () => Number((await page.getByTestId('unresolved-count').innerText().catch(() => '0')).replace(/\D/g, ''));
     const toggle = page.getByTestId('toggle-resolved');
     const before = await unresolved();

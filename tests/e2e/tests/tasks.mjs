@@ -10,7 +10,7 @@ export function tasks(runner, stage, world) {
   const give = async (type, fill) => {
     const { acme, device } = world;
     const { page, say } = acme;
-    await acme.go(`/devices/${device.id}`);
+    await acme.route(`/devices/${device.id}`);
     await acme.heading(device.name).waitFor();
     await page.getByTestId('device-actions').click();
     await page.locator(`[data-action=${type}]`).click();
@@ -25,19 +25,23 @@ export function tasks(runner, stage, world) {
   };
 
   runner.test('update modules: newer signatures, then "already the newest"; the newer ones find more', async () => {
-    const first = await give('update_modules');
-    assert.equal(first.execution.result_code, 'modules_updated', JSON.stringify(first.execution));
-    assert.match(first.text, /Updated to/);
+    // A demonstration that is used again has them already.
+    const { body } = await world.acme.api(`/api/v1/devices/${world.device.id}`);
+    if (body.engine.signature_version !== '2') {
+      const first = await give('update_modules');
+      assert.equal(first.execution.result_code, 'modules_updated', JSON.stringify(first.execution));
+      assert.match(first.text, /Updated to/);
+    }
     const second = await give('update_modules');
     assert.equal(second.execution.result_code, 'modules_current', JSON.stringify(second.execution));
     const { acme } = world;
-    await acme.go('/detections');
+    await acme.route('/detections');
     await acme.heading(acme.say('detections:title')).waitFor();
     await acme.live();
     const { took, row } = await drop(acme, join(stage.demo.watched_folder, `newer-${Date.now()}.bin`), ['sekisho-test-', 'threat-newer'].join(''));
     runner.note(`a threat that only the newer signatures know: in the list after ${took} ms`);
     assert.match(await row.innerText(), /Sekisho\.Worm\.Newer/);
-  }, { seconds: 90 });
+  }, { seconds: 120 });
 
   runner.test('show message', async () => {
     const { page } = world.acme;
@@ -55,7 +59,7 @@ export function tasks(runner, stage, world) {
   const bulk = async (from, count) => {
     const { acme } = world;
     const { page, say } = acme;
-    await acme.go('/devices?os=windows');
+    await acme.route('/devices?os=windows');
     await acme.rows.first().waitFor();
     for (let index = from; index < from + count; index += 1) await acme.rows.nth(index).locator('input').check();
     const bar = page.getByTestId('selection-bar');
@@ -68,17 +72,17 @@ export function tasks(runner, stage, world) {
   runner.test('a scan of several devices at once: progress and results; another one is cancelled', async () => {
     const { acme } = world;
     const { page, say } = acme;
-    const long = await bulk(0, 3);
-    const short = await bulk(3, 2);
-    world.tasks.push(long, short);
-    await acme.rows.getByText(say('enum.executionState.running')).first().waitFor({ timeout: 20_000 });
+    world.tasks.push(await bulk(3, 2));
+    await acme.rows.getByText(say('enum.executionState.running')).first().waitFor({ timeout: 30_000 });
     await page.getByTestId('cancel-task').click();
     await acme.dialog.getByRole('button', { name: say('tasks:cancelAll.action'), exact: true }).click();
     await acme.dialog.waitFor({ state: 'detached' });
     await eventually('both cancelled', async () => (await acme.rows.getByText(say('enum.executionState.cancelled'), { exact: true }).count()) === 2, 30_000);
     assert.equal(await page.getByTestId('cancel-task').count(), 0);
-    await acme.go('/tasks');
-    await page.locator(`tr[data-row="${long}"]`).getByRole('link').first().click();
+    const id = await bulk(0, 3);
+    world.tasks.push(id);
+    await acme.route('/tasks');
+    await page.locator(`tr[data-row="${id}"]`).getByRole('link').first().click();
     await acme.rows.nth(2).waitFor();
     await acme.mark();
     const seen = new Set();
@@ -88,22 +92,23 @@ export function tasks(runner, stage, world) {
         for (const bar of await page.locator('tr[data-row] [role=progressbar]').all()) seen.add(await bar.getAttribute('aria-valuenow', { timeout: 500 }).catch(() => null));
         return (await acme.rows.getByText(/files scanned, \d+ found/).count()) === 3 && (await acme.rows.getByText(say('enum.executionState.done'), { exact: true }).count()) === 3;
       },
-      50_000,
+      60_000,
     );
     await acme.assertNotReloaded();
     seen.delete(null);
+    assert.ok([...seen].some((value) => value > 0 && value < 100), 'no progress was seen on the way');
     runner.note(`progress seen: ${[...seen].map(Number).sort((a, b) => a - b).join(', ')} %`);
-  }, { seconds: 120 });
+  }, { seconds: 150 });
 
   runner.test('isolation of a simulated device: consequences, badge, filter, and its end', async () => {
     const { acme } = world;
     const { page, say } = acme;
-    await acme.go('/devices?os=windows&isolated=false');
+    await acme.route('/devices?os=windows&isolated=false');
     await acme.rows.first().waitFor();
     const row = acme.rows.nth(5);
     const id = await row.getAttribute('data-row');
     const name = await row.locator('.sk-open').innerText();
-    await acme.go(`/devices?search=${encodeURIComponent(name)}&show=${id}`);
+    await acme.route(`/devices?search=${encodeURIComponent(name)}&show=${id}`);
     const own = page.locator(`tr[data-row="${id}"]`);
     await own.waitFor();
     await acme.live();
@@ -125,10 +130,10 @@ export function tasks(runner, stage, world) {
     await acme.panel.getByText(say('enum.isolated')).first().waitFor();
     runner.note(`the badge stood there after ${Date.now() - began} ms`);
     await acme.assertNotReloaded();
-    await acme.go(`/devices?isolated=true&show=${id}`);
+    await acme.route(`/devices?isolated=true&show=${id}`);
     await own.waitFor();
     await act('end_isolation');
     await acme.dialog.getByRole('button', { name: say('tasks:dialog.end_isolation.confirm'), exact: true }).click();
     await own.waitFor({ state: 'detached', timeout: 30_000 });
-  }, { seconds: 90 });
+  }, { seconds: 120 });
 }

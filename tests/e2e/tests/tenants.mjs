@@ -29,7 +29,7 @@ export function tenants(runner, stage, world) {
     const { kaede } = world;
     const known = await secrets();
     for (const path of ['overview', 'devices?limit=200', 'detections', 'quarantine', 'tasks', 'tasks/executions', 'enrolment', 'sessions']) {
-      await kaede.go(`/${path}`);
+      await kaede.route(`/${path}`);
       await kaede.page.locator('h1').waitFor();
       await kaede.page.locator('[aria-busy=true], .pf-v6-c-skeleton').first().waitFor({ state: 'detached' });
       assertClean(await kaede.page.content(), known, path);
@@ -63,7 +63,7 @@ export function tenants(runner, stage, world) {
       const { status, body } = await kaede.api(`/api/v1/${path}`);
       assert.ok(status === 404 || body.items.length === 0, `${path}: ${status}`);
     }
-    await kaede.go('/overview');
+    await kaede.route('/overview');
     await kaede.heading(say('overview:title')).waitFor();
   });
 }
