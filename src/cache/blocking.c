@@ -98,9 +98,8 @@ static enum rc ready(struct blocking *b)
     return fine ? RC_OK : failed(b, RC_UNAVAILABLE);
 }
 
-enum rc blocking_set(const struct slice *keys, size_t n, const char *value, int ms)
+static enum rc set_all(struct blocking *b, const struct slice *keys, size_t n, const char *value, int ms)
 {
-    struct blocking *b = mine();
     enum rc rc = ready(b);
     if (rc != RC_OK)
         return rc;
@@ -117,6 +116,17 @@ enum rc blocking_set(const struct slice *keys, size_t n, const char *value, int 
     }
     count_add(C_redis_commands, (int64_t)n);
     return RC_OK;
+}
+
+enum rc blocking_set(const struct slice *keys, size_t n, const char *value, int ms)
+{
+    struct blocking *b = mine();
+    bool old = b->context != NULL;
+    enum rc rc = set_all(b, keys, n, value, ms);
+    if (rc != RC_UNAVAILABLE || !old)
+        return rc;
+    b->retry_ns = 0; /* an old connection only says that Redis has gone; a new one, whether it is there */
+    return set_all(b, keys, n, value, ms);
 }
 
 enum rc blocking_run(int argc, const struct slice *argv, struct redisReply **ret)

@@ -9,7 +9,8 @@
 struct params;
 
 void blocking_start(const struct params *p);
-/* Sets all keys to value for ms milliseconds; waits at most 200 ms for each answer. RC_OK: all stand. RC_NOT_FOUND:
+/* Sets all keys to value for ms milliseconds; waits at most 200 ms for each answer, and asks again on a
+ * new connection when an old one fails. RC_OK: all stand. RC_NOT_FOUND:
  * there is no Redis (connecting was refused). RC_UNAVAILABLE: in doubt. */
 enum rc blocking_set(const struct slice *keys, size_t n, const char *value, int ms) MUST_CHECK;
 

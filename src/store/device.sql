@@ -60,12 +60,14 @@ LEFT JOIN LATERAL (
 WHERE d.id = $1::uuid;
 
 -- name: device_facts
--- doc: All facts of a device but its software, in order of kind and key.
-SELECT f.kind, f.key, f.value
-FROM {t}.fact f
-WHERE f.device_id = $1::uuid AND f.kind <> 'software'
-ORDER BY f.kind, f.key
-LIMIT 1000;
+-- doc: The facts of a device but its software, at most 300 of a kind, in order of kind and key.
+SELECT r.kind, r.key, r.value
+FROM (
+    SELECT f.kind, f.key, f.value, row_number() OVER (PARTITION BY f.kind ORDER BY f.key) AS place
+    FROM {t}.fact f
+    WHERE f.device_id = $1::uuid AND f.kind <> 'software') r
+WHERE r.place <= 300
+ORDER BY r.kind, r.key;
 
 -- name: device_software_page
 -- doc: Installed software by key. $2 search, $3 key of the last row before, $4 limit.

@@ -42,8 +42,10 @@ def wait(condition, seconds=10, step=0.05):
 
 
 def now(offset=0):
+    """As common/clock.c writes it, which the hash of a record is made of: a fraction only when there is one."""
     t = time.time() + offset
-    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(t)) + f".{int(t % 1 * 1e6):06d}Z"
+    part = int(t % 1 * 1e6)
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(t)) + (f".{part:06d}" if part else "") + "Z"
 
 
 def compact(value):
