@@ -135,15 +135,18 @@ static bool account_fits(struct slice s)
     return s.n > 0;
 }
 
+/* Area/City or UTC: PostgreSQL would take abbreviations and rules of its own form too. */
 static bool zone_fits(struct slice s)
 {
+    size_t at;
+
     for (size_t i = 0; i < s.n; i++) {
         char c = s.p[i];
 
         if (!lower_or_digit(c) && !(c >= 'A' && c <= 'Z') && !strchr("_/+-", c))
             return false;
     }
-    return s.n > 0 && s.p[0] != '/';
+    return slice_eq(s, SLICE("UTC")) || (slice_find(s, '/', &at) && at > 0 && at + 1 < s.n);
 }
 
 static bool text_fits(struct slice s)
@@ -162,7 +165,7 @@ static const struct {
     [FORM_ID] = {tenant_id_fits, "must be " TENANT_ID_FORM},
     [FORM_HOST] = {host_fits, "must be a host name in lower case, such as console.example.com"},
     [FORM_ACCOUNT] = {account_fits, "must be letters, digits and . _ @ + - only"},
-    [FORM_ZONE] = {zone_fits, "must be a time zone such as Asia/Tokyo"},
+    [FORM_ZONE] = {zone_fits, "must be UTC or a time zone such as Asia/Tokyo"},
     [FORM_LANGUAGE] = {NULL, "must be one of ja, en"},
 };
 

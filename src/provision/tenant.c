@@ -119,7 +119,6 @@ static enum rc check_host(struct owner *o, struct arena *a, struct slice host, s
 static enum rc check(struct owner *o, struct arena *a, const struct tenant_file *f, const struct plan_file *plan)
 {
     struct sql_args args;
-    struct rows r;
     enum rc rc;
 
     if (!plan_seats_fit(plan, f->seats, o->why, sizeof(o->why)))
@@ -129,10 +128,10 @@ static enum rc check(struct owner *o, struct arena *a, const struct tenant_file 
                           f->n_accounts);
     args_init(&args, a);
     args_slice(&args, f->time_zone);
-    rc = owner_statement(o, a, "Looking for the time zone", SQL_provision_time_zone, 0, &args, &r);
-    if (rc == RC_OK && rows_int(&r, 0, 0) == 0)
-        return owner_fail(o, RC_INVALID,
-                          "There is no time zone " SLICE_FMT "; use a name such as Asia/Tokyo or Europe/Berlin.",
+    args_time(&args, clock_now());
+    rc = owner_statement(o, a, "Looking for the time zone", SQL_provision_time_zone, 0, &args, NULL);
+    if (rc == RC_INVALID)
+        return owner_fail(o, rc, "There is no time zone " SLICE_FMT "; use a name such as Asia/Tokyo or Europe/Berlin.",
                           NAME(f->time_zone));
     for (size_t i = 0; rc == RC_OK && i < f->n_hosts; i++)
         rc = check_host(o, a, f->hosts[i], f->id);

@@ -161,7 +161,8 @@ SELECT coalesce(t.id, ''), t.no FROM control.tenant_host h JOIN control.tenant t
 
 -- name: provision_time_zone
 -- scope: control
-SELECT count(*) FROM pg_catalog.pg_timezone_names z WHERE z.name = $1::text;
+-- doc: Fails with 22023 for a time zone that does not exist; the view of all zones takes a hundred times as long.
+SELECT pg_catalog.timezone($1::text, $2::timestamptz);
 
 -- name: plan_find
 -- scope: control
