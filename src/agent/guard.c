@@ -235,7 +235,7 @@ static void read_events(void)
         ssize_t n = read(fan, b, sizeof(b));
         if (n <= 0)
             return;
-        const struct fanotify_event_metadata *e = (const void *)b;
+        struct fanotify_event_metadata *e = (void *)b; /* not const: FAN_EVENT_NEXT casts it away */
         for (; FAN_EVENT_OK(e, n); e = FAN_EVENT_NEXT(e, n)) {
             if (e->vers != FANOTIFY_METADATA_VERSION)
                 _exit(1); /* the kernel's form is not ours: closing allows everything */

@@ -188,7 +188,7 @@ static bool decode_payload(const uint8_t *p, size_t n, struct journal_record *re
     r.priority = p[72];
     r.kind = slice_mem(p + PAYLOAD_FIXED, kind);
     r.body = slice_mem(p + PAYLOAD_FIXED + kind, n - PAYLOAD_FIXED - kind);
-    if (r.body.n > JOURNAL_BODY_MAX)
+    if (r.body.n > JOURNAL_BODY_MAX || (r.first != r.seq && !slice_eq(r.kind, SLICE("gap"))))
         return false;
     *ret = r;
     return true;

@@ -309,7 +309,7 @@ void tls_probe(struct tls_client *t, int fd, const char *host, struct tls_probe 
     /* An address is checked as an address, a name as a name; the latter goes into SNI too. */
     if (X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), host) != 1) {
         SSL_set1_host(ssl, host);
-        SSL_set_tlsext_host_name(ssl, host);
+        SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name, (void *)(uintptr_t)host);
     }
     ERR_clear_error();
     SSL_set_alpn_protos(ssl, alpn, sizeof(alpn) - 1);
