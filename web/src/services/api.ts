@@ -5,15 +5,11 @@ import type { paths } from '@/api/schema';
 import { learnServerTime } from './clock';
 import { language } from './i18n';
 import { ApiProblem } from './problem';
-import { currentGrant, renew } from './session';
-
-const EXPIRY_MARGIN_MS = 1_500;
+import { freshGrant, renew } from './session';
 
 export async function authorised(request: Request): Promise<Response> {
   const spare = request.clone(); // a body can be sent only once
-  const known = currentGrant();
-  // A token about to expire would only earn a 401.
-  const grant = known && known.expiresAt - Date.now() > EXPIRY_MARGIN_MS ? known : await renew(known?.token ?? null);
+  const grant = await freshGrant();
   if (!grant) throw new ApiProblem(401, 'session_ended', null, null);
   const first = await send(request, grant.token);
   if (first.status !== 401) return first;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Change hints. One tab per browser (holder of a Web Lock) reads the server's event stream and tells the others. A hint
 // carries only a topic; the queries of that topic are then asked again through the API, which checks every right.
-import { currentGrant, renew, sessionStore } from './session';
+import { currentGrant, freshGrant, renew, sessionStore } from './session';
 import { language } from './i18n';
 import { withLock } from './locks';
 import { createStore } from './store';
@@ -86,9 +86,10 @@ export function startLive(onHint: (topic: Topic) => void, signal: AbortSignal): 
 async function readForever(hint: (topic: Topic) => void, setState: (state: LiveState) => void, signal: AbortSignal) {
   let failures = 0;
   while (!signal.aborted) {
-    const grant = currentGrant();
-    if (!grant) return;
+    if (!currentGrant()) return;
     try {
+      const grant = await freshGrant();
+      if (!grant) return;
       const renewed = await readOnce(grant.token, signal, () => {
         failures = 0;
         setState('open');

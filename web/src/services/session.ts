@@ -29,6 +29,7 @@ const LOCK = 'sekisho-session';
 const CHANNEL = 'sekisho-session';
 const HINT = 'signed-in'; // "a refresh cookie probably exists": spares a certain 401 at the first visit
 const RENEW_BEFORE_MS = 60_000;
+const EXPIRY_MARGIN_MS = 1_500;
 
 export const sessionStore = createStore<SessionState>({ phase: 'starting' });
 
@@ -39,6 +40,13 @@ let renewing: Promise<Grant | null> | null = null;
 export function currentGrant(): Grant | null {
   const state = sessionStore.get();
   return state.phase === 'signed_in' ? state.grant : null;
+}
+
+/** A token that will not expire on the way: a request with an expired one would only earn a 401. null: signed out. */
+export async function freshGrant(): Promise<Grant | null> {
+  const known = currentGrant();
+  if (known && known.expiresAt - Date.now() > EXPIRY_MARGIN_MS) return known;
+  return renew(known?.token ?? null);
 }
 
 function post(path: string, body?: object): Promise<Response> {
