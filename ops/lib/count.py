@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Prints "passed failed skipped" as a test runner's log tells them: count.py ctest|vitest|unittest|plain LOG"""
+"""Prints "passed failed skipped" as a test runner's log tells them: count.py ctest|vitest|plain LOG"""
 import re
 import sys
 
@@ -20,17 +20,9 @@ def vitest(text):
     return number(r"(\d+) passed", line), number(r"(\d+) failed", line), number(r"(\d+) skipped", line)
 
 
-def unittest(text):
-    total = sum(map(int, re.findall(r"^Ran (\d+) tests?", text, re.M)))
-    last = (re.findall(r"^(?:OK|FAILED).*$", text, re.M) or [""])[-1]
-    failed = number(r"failures=(\d+)", last) + number(r"errors=(\d+)", last)
-    skipped = number(r"skipped=(\d+)", last)
-    return total - failed - skipped, failed, skipped
-
-
 def plain(text):
     found = re.findall(r"^(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$", text, re.M)
     return tuple(int(n or 0) for n in found[-1]) if found else (0, 0, 0)
 
 
-print(*{"ctest": ctest, "vitest": vitest, "unittest": unittest, "plain": plain}[sys.argv[1]](open(sys.argv[2], errors="replace").read()))
+print(*{"ctest": ctest, "vitest": vitest, "plain": plain}[sys.argv[1]](open(sys.argv[2], errors="replace").read()))
