@@ -134,7 +134,7 @@ static void prepare(struct bench *b, struct device *d)
     for (unsigned i = 0; b->what == INVENTORY && i < b->s->o.changed; i++)
         life_change_package(d);
     for (unsigned i = 0; b->what == DETECTIONS && i < b->s->o.batch; i++)
-        life_detection(d, (struct uuid){{0}});
+        life_detection(d, (struct uuid){{0}}, clock_now());
 }
 
 static void on_done(void *ctx, struct device *d, bool ok)

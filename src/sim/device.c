@@ -97,9 +97,9 @@ void device_changed(struct device *d, enum wire_fact_kind kind)
         device_due(d, WIRE_REASON_SPOOL, 5 * NS_PER_S);
 }
 
-void device_event(struct device *d, enum wire_event_kind kind, struct uuid id, struct slice body)
+void device_event(struct device *d, enum wire_event_kind kind, struct uuid id, usec_t at, struct slice body)
 {
-    spool_add(&d->spool, id, kind, clock_now(), body)->added_ns = clock_mono_ns();
+    spool_add(&d->spool, id, kind, at, body)->added_ns = clock_mono_ns();
     d->sim->counts.events_made++;
     device_due(d, WIRE_REASON_SPOOL, NS_PER_S);
 }
@@ -153,6 +153,7 @@ enum rc device_enrolled(struct device *d, struct slice answer)
         d->interval = (int)r.interval;
         d->state = DEVICE_MEMBER;
         d->sim->counts.enrolled++;
+        life_past(d);
     }
     arena_free(&a);
     return rc;

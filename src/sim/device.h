@@ -54,7 +54,7 @@ void device_start(struct device *d, uint64_t at_ns); /* a member begins to live:
 void device_due(struct device *d, enum wire_reason reason, uint64_t in_ns);
 void device_kick(struct device *d); /* something changed: look what to do next */
 void device_changed(struct device *d, enum wire_fact_kind kind);
-void device_event(struct device *d, enum wire_event_kind kind, struct uuid id, struct slice body);
+void device_event(struct device *d, enum wire_event_kind kind, struct uuid id, usec_t at, struct slice body);
 bool device_quiet(const struct device *d); /* nothing is under way or unacknowledged */
 
 void device_remember(struct device *d);        /* after held or digests were set: the digest over them */

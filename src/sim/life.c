@@ -5,8 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define BODY_MAX 32768
-#define NEVER    UINT64_MAX
+#define BODY_MAX     32768
+#define NEVER        UINT64_MAX
+#define PAST_SECONDS (14 * 86400)
 
 static uint64_t in_hours(struct device *d, double per_hour, uint64_t now)
 {
@@ -95,12 +96,12 @@ static struct json_writer *body_open(struct maker *m)
     return &m->w;
 }
 
-static void body_close(struct maker *m, struct device *d, enum wire_event_kind kind, struct uuid id)
+static void body_close(struct maker *m, struct device *d, enum wire_event_kind kind, usec_t at)
 {
-    device_event(d, kind, id, strbuf_slice(&m->b));
+    device_event(d, kind, uuid_new(), at, strbuf_slice(&m->b));
 }
 
-static void quarantine(struct device *d, struct maker *m, const struct wire_body_detection *b)
+static void quarantine(struct device *d, struct maker *m, const struct wire_body_detection *b, usec_t at)
 {
     wire_body_quarantine_encode(body_open(m), &(struct wire_body_quarantine){.change = WIRE_QUARANTINE_CHANGE_ADDED,
                                                                              .id = uuid_new(),
@@ -108,10 +109,10 @@ static void quarantine(struct device *d, struct maker *m, const struct wire_body
                                                                              .object = b->object,
                                                                              .sha256 = b->sha256,
                                                                              .size = b->size});
-    body_close(m, d, WIRE_EVENT_KIND_QUARANTINE, uuid_new());
+    body_close(m, d, WIRE_EVENT_KIND_QUARANTINE, at);
 }
 
-void life_detection(struct device *d, struct uuid execution)
+void life_detection(struct device *d, struct uuid execution, usec_t at)
 {
     struct profile p = device_profile(d);
     struct maker m = {.a = arena_new(8 * BODY_MAX)};
@@ -141,12 +142,20 @@ void life_detection(struct device *d, struct uuid execution)
         b.object = slice_of(arena_printf(m.a, "/numbered/%u/%lld", d->index, (long long)++d->numbered));
     }
     wire_body_detection_encode(body_open(&m), &b);
-    body_close(&m, d, WIRE_EVENT_KIND_DETECTION, uuid_new());
+    body_close(&m, d, WIRE_EVENT_KIND_DETECTION, at);
     d->sim->counts.detections_made++;
     if (b.action == WIRE_DETECTION_ACTION_QUARANTINED && !d->sim->o.numbered)
-        quarantine(d, &m, &b);
+        quarantine(d, &m, &b, at);
     arena_free(&m.a);
     device_due(d, WIRE_REASON_URGENT, 100 * NS_PER_MS);
+}
+
+void life_past(struct device *d)
+{
+    double left = d->sim->o.history;
+    while (left > 0 && (left -= chance_exponential(&d->chance, 1)) > 0)
+        life_detection(d, (struct uuid){{0}},
+                       clock_now() - (usec_t)chance_below(&d->chance, PAST_SECONDS) * USEC_PER_SEC);
 }
 
 /* ---- changes */
@@ -283,7 +292,7 @@ static void tell(struct device *d, const struct task_run *r, enum wire_execution
     if (arg2)
         args[b.n_result_args++] = slice_of(arg2);
     wire_body_execution_encode(w, &b);
-    body_close(&m, d, WIRE_EVENT_KIND_EXECUTION, uuid_new());
+    body_close(&m, d, WIRE_EVENT_KIND_EXECUTION, clock_now());
     arena_free(&m.a);
     device_due(d, WIRE_REASON_PROGRESS, code ? 50 * NS_PER_MS : 0);
 }
@@ -300,7 +309,7 @@ static void scan_summary(struct device *d, const struct task_run *r, int progres
                                                                   .files_scanned = r->files * progress / 100,
                                                                   .found = r->found,
                                                                   .errors = chance_below(&d->chance, 4)});
-    body_close(&m, d, WIRE_EVENT_KIND_SCAN, uuid_new());
+    body_close(&m, d, WIRE_EVENT_KIND_SCAN, clock_now());
     arena_free(&m.a);
 }
 
@@ -333,7 +342,7 @@ static void finish(struct device *d, struct task_run *r, uint64_t now)
     switch (r->type) {
     case WIRE_TASK_TYPE_SCAN:
         for (unsigned i = 0; i < r->found; i++)
-            life_detection(d, r->id);
+            life_detection(d, r->id, clock_now());
         scan_summary(d, r, 100);
         tell(d, r, WIRE_EXECUTION_STATE_DONE, 100, "scan_done", files, found);
         return;
@@ -463,7 +472,7 @@ uint64_t life_step(struct device *d, uint64_t now)
         return next;
     while (now >= d->next_detection) {
         if (!spool_full(&d->spool))
-            life_detection(d, (struct uuid){{0}});
+            life_detection(d, (struct uuid){{0}}, clock_now());
         d->next_detection = in_hours(d, d->sim->o.detections, d->next_detection);
     }
     while (now >= d->next_change) {

@@ -9,8 +9,9 @@
 void life_plan(struct device *d, uint64_t now);     /* draws when the next things happen */
 uint64_t life_step(struct device *d, uint64_t now); /* does what is due; returns when to come back, UINT64_MAX: never */
 
-void life_detection(struct device *d,
-                    struct uuid execution); /* one finding, with quarantine where the action says so */
+/* One finding at that time, with quarantine where the action says so. execution nil: on access. */
+void life_detection(struct device *d, struct uuid execution, usec_t at);
+void life_past(struct device *d); /* findings of the last two weeks, told after enrolment (--history) */
 void life_change_package(struct device *d);
 
 /* All executions of the device that have not ended, as the server lists them. */

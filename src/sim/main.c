@@ -39,6 +39,8 @@ static const struct option {
     {"--language", "en|ja|mix", LANGUAGE, &options.language, 0, 0, "of names of computers and people (en)"},
     {"--interval", "S", NUMBER, &options.interval, 1, 604800, "wish for the time between check-ins"},
     {"--rate-detections", "R", REAL, &options.detections, 0, 3600000, "findings per device and hour (0.05)"},
+    {"--history", "N", REAL, &options.history, 0, 1000,
+     "findings per new device that happened in the last two weeks (0)"},
     {"--rate-changes", "R", REAL, &options.changes, 0, 3600000, "changed facts per device and hour (1)"},
     {"--duration", "S", NUMBER, &options.duration, 1, 31536000, "end after so many seconds; else at SIGINT or SIGTERM"},
     {"--drain", "S", NUMBER, &options.drain, 0, 3600, "at the end wait so long for acknowledgements (10)"},

@@ -14,6 +14,7 @@ struct sim_options {
     uint64_t seed;
     int interval;               /* seconds; 0: as the server says */
     double detections, changes; /* per device and hour */
+    double history;             /* findings per device of the time before its enrolment */
     int duration;               /* seconds; 0: until a signal */
     int drain;                  /* seconds for what was not acknowledged at the end */
     int ramp;                   /* seconds over which devices connect */
