@@ -2,7 +2,7 @@
 // A button that opens a menu of actions.
 import { useState, type ReactNode } from 'react';
 import { MoreIcon } from './icons';
-import { Divider, Dropdown, DropdownItem, DropdownList, MenuToggle } from './pf';
+import { Button, Divider, Dropdown, DropdownItem, DropdownList, MenuToggle } from './pf';
 
 export interface Action {
   key: string;
@@ -14,8 +14,22 @@ export interface Action {
   run: () => void;
 }
 
-export function ActionMenu({ label, actions, text, testId }: { label: string; actions: readonly Action[]; text?: ReactNode; testId?: string }) {
-  const [open, setOpen] = useState(false);
+/** Stands for the menu of a row until it is wanted: a whole menu in each row made long lists slow. */
+export function ClosedMenu({ label, onOpen }: { label: string; onOpen: () => void }) {
+  return <Button variant="plain" size="sm" aria-label={label} aria-expanded={false} onClick={onOpen} icon={<MoreIcon />} />;
+}
+
+interface Props {
+  label: string;
+  actions: readonly Action[];
+  text?: ReactNode;
+  testId?: string;
+  /** Open, with the focus, from the first moment. */
+  startOpen?: boolean;
+}
+
+export function ActionMenu({ label, actions, text, testId, startOpen = false }: Props) {
+  const [open, setOpen] = useState(startOpen);
   if (actions.length === 0) return null;
   return (
     <Dropdown
@@ -25,7 +39,7 @@ export function ActionMenu({ label, actions, text, testId }: { label: string; ac
       shouldFocusToggleOnSelect
       popperProps={{ position: 'right' }}
       toggle={(ref) => (
-        <MenuToggle ref={ref} variant={text ? 'secondary' : 'plain'} size="sm" isExpanded={open} onClick={() => setOpen(!open)} aria-label={label} data-testid={testId} icon={text ? undefined : <MoreIcon />}>
+        <MenuToggle ref={ref} autoFocus={startOpen} variant={text ? 'secondary' : 'plain'} size="sm" isExpanded={open} onClick={() => setOpen(!open)} aria-label={label} data-testid={testId} icon={text ? undefined : <MoreIcon />}>
           {text}
         </MenuToggle>
       )}

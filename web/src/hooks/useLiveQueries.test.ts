@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { QueryClient, QueryObserver } from '@tanstack/react-query';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { refreshQueries } from './useLiveQueries';
 
 /** A list whose answers come when the test says so; each tells what was true when it was asked. */
@@ -16,49 +16,46 @@ function slowList() {
     },
   });
   const stop = observer.subscribe(() => undefined);
-  const settle = () => new Promise((resolve) => setTimeout(resolve, 5));
-  return { client, asked, world, observer, stop, settle };
+  const shows = (text: string) => vi.waitFor(() => expect(observer.getCurrentResult()).toMatchObject({ data: text, fetchStatus: 'idle' }));
+  const asks = (count: number) => vi.waitFor(() => expect(asked).toHaveLength(count));
+  return { client, asked, world, stop, shows, asks };
 }
 
 describe('refreshQueries', () => {
   it('repeats the first read when a hint came while it was under way', async () => {
-    const { client, asked, world, observer, stop, settle } = slowList();
+    const { client, asked, world, stop, shows, asks } = slowList();
     world.state = 'done';
     refreshQueries(client, ['executions']);
     refreshQueries(client, ['executions']);
     expect(asked).toHaveLength(1);
     asked[0]?.answer();
-    await settle();
-    expect(observer.getCurrentResult().data).toBe('running');
-    expect(asked).toHaveLength(2);
+    await asks(2);
     asked[1]?.answer();
-    await settle();
-    expect(observer.getCurrentResult().data).toBe('done');
+    await shows('done');
     expect(asked).toHaveLength(2);
     stop();
   });
 
   it('shows answers although hints come faster', async () => {
-    const { client, asked, world, observer, stop, settle } = slowList();
+    const { client, asked, world, stop, shows, asks } = slowList();
     asked[0]?.answer();
-    await settle();
+    await shows('running');
     refreshQueries(client, ['executions']);
     world.state = 'done';
     for (let hint = 0; hint < 5; hint += 1) refreshQueries(client, ['executions']);
     expect(asked).toHaveLength(2);
     asked[1]?.answer();
-    await settle();
-    expect(asked).toHaveLength(3);
+    await asks(3);
     asked[2]?.answer();
-    await settle();
-    expect(observer.getCurrentResult().data).toBe('done');
+    await shows('done');
+    expect(asked).toHaveLength(3);
     stop();
   });
 
   it('leaves other nouns alone', async () => {
-    const { client, asked, stop, settle } = slowList();
+    const { client, asked, stop, shows } = slowList();
     asked[0]?.answer();
-    await settle();
+    await shows('running');
     refreshQueries(client, ['devices']);
     expect(asked).toHaveLength(1);
     stop();

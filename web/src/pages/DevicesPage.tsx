@@ -4,7 +4,7 @@ import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
 import { DEVICE_STATUSES, OS_FAMILIES, type Device, type DeviceQuery } from '@/api/types';
-import { ActionMenu } from '@/components/ActionMenu';
+import { ActionMenu, ClosedMenu } from '@/components/ActionMenu';
 import { DataTable, type Column } from '@/components/DataTable';
 import { DevicePanel } from '@/components/DevicePanel';
 import { ErrorState } from '@/components/ErrorState';
@@ -202,10 +202,17 @@ function useColumns(state: ListState): Column<Device>[] {
 
 function RowActions({ device }: { device: Device }) {
   const { t } = useTranslation('devices');
+  const [wanted, setWanted] = useState(false);
+  if (!wanted) return <ClosedMenu label={t('panel.actions', { name: device.name })} onOpen={() => setWanted(true)} />;
+  return <RowMenu device={device} />;
+}
+
+function RowMenu({ device }: { device: Device }) {
+  const { t } = useTranslation('devices');
   const { actions, dialog } = useDeviceActions([device]);
   return (
     <>
-      <ActionMenu label={t('panel.actions', { name: device.name })} actions={actions} />
+      <ActionMenu startOpen label={t('panel.actions', { name: device.name })} actions={actions} />
       {dialog}
     </>
   );
