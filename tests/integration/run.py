@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs every test_*.py below this folder, or those whose path contains a word given, each in a process of its own, as many at
-once as there are processors. The last line is "N passed, N failed, N skipped"."""
+once as there are processors; a file that fails is run once more, alone. The last line is "N passed, N failed, N skipped"."""
 import os
 import re
 import subprocess
@@ -50,6 +50,10 @@ def main(words):
     paths = [p for p in HERE.rglob("test_*.py") if not words or any(w in str(p.relative_to(HERE)) for w in words)]
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         results = list(pool.map(run, sorted(paths, key=order)))
+    for i, (path, text, _, failed, _) in enumerate(results):
+        if failed:  # once more, alone: many of these tests have time-outs, and beside others they may come too late
+            print(f"\n==== {path.relative_to(HERE)} failed beside others:\n{text}\n==== again, alone", flush=True)
+            results[i] = run(path)
     for path, text, _, failed, _ in results:
         if failed or words:
             print(f"\n==== {path.relative_to(HERE)}\n{text}")
