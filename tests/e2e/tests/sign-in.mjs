@@ -2,7 +2,8 @@
 // Coming in, staying and leaving, in both languages.
 import assert from 'node:assert/strict';
 
-const OWN = { acme: 'correct horse battery', kaede: '正しい馬とバッテリーと留め金' };
+/** The passwords that the tests choose. */
+export const OWN = { acme: 'correct horse battery', kaede: '正しい馬とバッテリーと留め金' };
 const WRONG = { en: 'The name or the password is wrong.', ja: '名前またはパスワードが違います。' };
 
 /** Wrong password, first sign-in with a forced change of the password, overview. */

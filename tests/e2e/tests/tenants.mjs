@@ -50,7 +50,7 @@ export function tenants(runner, stage, world) {
     const absent = '対象が存在しないか、すでに削除されています。';
     for (const path of [`devices/${device.id}`, `detections/${detection.id}`, `tasks/${task}`]) stage.tolerate(404, `/api/v1/${path}`);
     for (const path of [`/devices/${device.id}`, `/devices?show=${device.id}`, `/detections?show=${detection.id}`, `/tasks/${task}`]) {
-      await kaede.go(path);
+      await (path.startsWith('/devices') ? kaede.go(path) : kaede.route(path));
       await page.getByText(absent).first().waitFor();
       assertClean(await page.locator('main').innerText(), [device.name === 'localhost' ? '\u0000' : `${device.name} `, detection.object], path);
     }
