@@ -20,11 +20,10 @@
 
 static const char *const own_tables[] = {
     "CREATE SCHEMA IF NOT EXISTS control",
-    "CREATE TABLE IF NOT EXISTS control.migration (version integer PRIMARY KEY, name text NOT NULL, hash text NOT "
-    "NULL, "
-    "previous_hash text NOT NULL, applied_at timestamptz NOT NULL)",
-    "CREATE TABLE IF NOT EXISTS control.tenant_migration (tenant_no integer NOT NULL, version integer NOT NULL, "
-    "hash text NOT NULL, applied_at timestamptz NOT NULL, PRIMARY KEY (tenant_no, version))",
+    ("CREATE TABLE IF NOT EXISTS control.migration (version integer PRIMARY KEY, name text NOT NULL, "
+     "hash text NOT NULL, previous_hash text NOT NULL, applied_at timestamptz NOT NULL)"),
+    ("CREATE TABLE IF NOT EXISTS control.tenant_migration (tenant_no integer NOT NULL, version integer NOT NULL, "
+     "hash text NOT NULL, applied_at timestamptz NOT NULL, PRIMARY KEY (tenant_no, version))"),
 };
 
 /* ---- files */
