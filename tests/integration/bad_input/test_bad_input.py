@@ -661,7 +661,7 @@ class Files(Case):
                                  (dict(accounts=[{"name": "admin"}]), "accounts[0].display_name: is missing."), (dict(accounts=[{"name": "a b", "display_name": "x"}]), "accounts[0].name: must be letters"),
                                  (dict(accounts=t["accounts"] * 2), "accounts[1].name: is there twice."), (dict(hosts=["Not A Host"]), "hosts[0]: must be a host name"),
                                  (dict(groups=["A", "a"]), "groups[1]: is there twice."), (dict(enrolment_tokens=[{"name": "t", "group": "none"}]), "enrolment_tokens[0].group: is not one of groups."),
-                                 (dict(name="a\nb"), "name: must have no control characters"), (dict(name=""), "name: must have 1 to 200 characters."), (dict(time_zone="/etc"), "time_zone: must be a time zone")):
+                                 (dict(name="a\nb"), "name: must have no control characters"), (dict(name=""), "name: must have 1 to 200 characters."), (dict(time_zone="/etc"), "time_zone: must be UTC or a time zone")):
             with self.subTest(change=change):
                 self.apply({**t, **change}, 3, sentence)
         for key in ("id", "name", "seats"):

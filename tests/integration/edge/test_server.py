@@ -171,7 +171,6 @@ class Server(unittest.TestCase):
             self.assertIn(s.process.wait(20), (0, 3))
             self.assertLess(time.monotonic() - began, 11)
             s.process = None
-            s.log.close()
             t.join(20)
         except (http.client.HTTPException, OSError):
             pass
