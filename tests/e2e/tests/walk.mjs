@@ -17,7 +17,7 @@ const PAGES = {
   overview: (v) => v.route('/overview'),
   devices: (v) => v.route('/devices'),
   async 'devices-selected'(v) {
-    await v.route('/devices?problems_only=true');
+    await v.route('/devices?os=windows');
     await settled(v.page);
     await v.rows.nth(1).locator('input').check();
     await v.rows.nth(2).locator('input').check();

@@ -16,7 +16,9 @@ export interface Action {
 
 /** Stands for the menu of a row until it is wanted: a whole menu in each row made long lists slow. */
 export function ClosedMenu({ label, onOpen }: { label: string; onOpen: () => void }) {
-  return <Button variant="plain" size="sm" aria-label={label} aria-expanded={false} onClick={onOpen} icon={<MoreIcon />} />;
+  // After this click has ended: the menu would take it for one outside itself and close.
+  const open = () => void setTimeout(onOpen);
+  return <Button variant="plain" size="sm" aria-label={label} aria-expanded={false} onClick={open} icon={<MoreIcon />} />;
 }
 
 interface Props {
