@@ -20,7 +20,6 @@ struct http {
     const struct agent_config *cfg;
     struct tls_client *tls;
     CURLM *multi;
-    CURLSH *share; /* TLS sessions and addresses, so that a reconnect resumes */
     struct http_request *requests;
     char *pin;
 };
@@ -97,9 +96,7 @@ static CURLcode on_ssl_ctx(CURL *easy, void *ssl_ctx, void *ctx)
 static void open_multi(struct http *h)
 {
     h->multi = curl_multi_init();
-    h->share = curl_share_init();
-    must(h->multi && h->share);
-    curl_share_setopt(h->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
+    must(h->multi);
     curl_multi_setopt(h->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_MULTIPLEX);
     curl_multi_setopt(h->multi, CURLMOPT_MAXCONNECTS, 4L);
 }
@@ -143,7 +140,6 @@ void http_free(struct http **hp)
     while (h->requests)
         request_free(h->requests);
     curl_multi_cleanup(h->multi);
-    curl_share_cleanup(h->share);
     free(h->pin);
     free(h);
 }
@@ -159,7 +155,6 @@ void http_reset(struct http *h)
     while (h->requests)
         request_free(h->requests);
     curl_multi_cleanup(h->multi);
-    curl_share_cleanup(h->share);
     open_multi(h);
 }
 
@@ -205,7 +200,7 @@ static struct http_request *request_new(struct http *h, const char *path, http_d
     curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "https");
     curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
     curl_easy_setopt(e, CURLOPT_PIPEWAIT, 1L);
-    curl_easy_setopt(e, CURLOPT_SHARE, h->share);
+    curl_easy_setopt(e, CURLOPT_SSL_SESSIONID_CACHE, 0L); /* tls.c keeps sessions itself */
     curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT, (long)CONNECT_SECONDS);
     curl_easy_setopt(e, CURLOPT_TCP_KEEPALIVE, 1L);
     curl_easy_setopt(e, CURLOPT_TCP_KEEPIDLE, 60L);

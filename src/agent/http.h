@@ -42,7 +42,7 @@ void http_free(struct http **h); /* open requests end without a callback */
 
 /* Connects to this address while the name cannot be resolved (under isolation there is no DNS); "" or NULL: none. */
 void http_pin(struct http *h, const char *address);
-/* Closes all connections and forgets TLS sessions; open requests end without a callback. Not from within a callback. */
+/* Closes all connections; open requests end without a callback. Not from within a callback. */
 void http_reset(struct http *h);
 
 /* POST of a JSON text, gzip'ed above 1 KB; body is copied. seconds: for the whole transfer. */

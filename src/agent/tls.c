@@ -149,6 +149,7 @@ struct tls_client {
     STACK_OF(X509) * roots;
     X509 *certificate;
     EVP_PKEY *key;
+    SSL_SESSION *session; /* of the last good connection, never handed out itself */
     int64_t shift;
     bool ignore_dates;
     enum tls_trouble trouble;
@@ -209,6 +210,7 @@ void tls_client_free(struct tls_client **tp)
     sk_X509_pop_free(t->roots, X509_free);
     X509_free(t->certificate);
     EVP_PKEY_free(t->key);
+    SSL_SESSION_free(t->session);
     free(t);
 }
 
@@ -261,6 +263,31 @@ static int on_verify(int ok, X509_STORE_CTX *ctx)
     return 1;
 }
 
+/* Sessions are kept here, as copies: the library forbids a session to be resumed once its connection was cut, but being
+ * cut is just when many agents come back at once. A connection whose dates were not looked at leaves no session. */
+static int on_session(SSL *ssl, SSL_SESSION *session)
+{
+    struct tls_client *t = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+    SSL_SESSION *copy = t->ignore_dates ? NULL : SSL_SESSION_dup(session);
+    if (copy) {
+        SSL_SESSION_free(t->session);
+        t->session = copy;
+    }
+    return 0; /* the library keeps its own */
+}
+
+static void on_progress(const SSL *ssl, int where, int ret)
+{
+    (void)ret;
+    struct tls_client *t = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+    if (where != SSL_CB_HANDSHAKE_START || !t->session || t->ignore_dates || !SSL_in_before(ssl))
+        return;
+    SSL_SESSION *copy = SSL_SESSION_dup(t->session);
+    if (copy)
+        SSL_set_session((SSL *)(uintptr_t)ssl, copy);
+    SSL_SESSION_free(copy);
+}
+
 bool tls_client_setup(struct tls_client *t, void *ssl_ctx)
 {
     SSL_CTX *ctx = ssl_ctx;
@@ -275,6 +302,9 @@ bool tls_client_setup(struct tls_client *t, void *ssl_ctx)
     SSL_CTX_set_app_data(ctx, t);
     SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, on_verify);
     SSL_CTX_set_mode(ctx, SSL_MODE_NO_AUTO_CHAIN | SSL_MODE_RELEASE_BUFFERS);
+    SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+    SSL_CTX_sess_set_new_cb(ctx, on_session);
+    SSL_CTX_set_info_callback(ctx, on_progress);
     bool ok =
         SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) == 1 && SSL_CTX_set1_groups_list(ctx, "X25519:P-256") == 1;
     if (ok && t->certificate)
