@@ -113,6 +113,16 @@ port_free() { ! ss -Hltn "sport = :$1" | grep -q .; }
 
 alive() { [ -s "$1" ] && kill -0 "$(cat "$1")" 2>/dev/null; }
 
+# Writes the pid of a program that was started through runuser and setsid: it may take a moment until it is itself.
+note_pid() { # pid file, user, pattern of its command line
+    local i
+    for i in $(seq 100); do
+        pgrep -u "$2" -f "$3" | head -n 1 >"$1"
+        [ ! -s "$1" ] || return 0
+        sleep 0.1
+    done
+}
+
 stop_pid() { # pid file, seconds of patience
     alive "$1" || { rm -f "$1"; return 0; }
     local pid i
