@@ -332,6 +332,27 @@ class AgentTest(unittest.TestCase):
             self.assertEqual(said.returncode, 1)
             self.assertIn("allow CONNECT", said.stdout)
 
+    @unittest.skipUnless(shutil.which("squid"), "squid is not installed")
+    def test_squid(self):
+        port = free_port()
+        conf = self.folder / "squid.conf"
+        conf.write_text(f"http_port 127.0.0.1:{port}\npid_filename none\ncache_log {self.folder}/squid.log\naccess_log none\n"
+                        f"coredump_dir {self.folder}\nnetdb_filename none\nshutdown_lifetime 1 seconds\ncache deny all\n"
+                        f"acl agents port {self.service.agent_port}\nacl CONNECT method CONNECT\nacl here src 127.0.0.1/32\n"
+                        "http_access allow here CONNECT agents\nhttp_access deny all\n")
+        os.chmod(self.folder, 0o777)
+        squid = subprocess.Popen(["squid", "-N", "-f", str(conf)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            self.assertTrue(until(lambda: self.quiet(lambda: socket.create_connection(("127.0.0.1", port), 1).close() or True)))
+            a = self.running(prevention="off", proxy=f"http://127.0.0.1:{port}")
+            self.assertEqual(self.ended(self.scan_once(a, "q0"))["state"], "done")
+            self.assertEqual(a.run("doctor").returncode, 0)
+            refused = a.run("doctor", "--server-port", str(self.service.console_port))
+            self.assertIn("allow CONNECT", refused.stdout)
+        finally:
+            squid.terminate()
+            squid.wait(20)
+
     def test_doctor(self):
         a = self.running(prevention="off")
         said = a.run("doctor")
