@@ -64,6 +64,12 @@ class Person:
 
 
 class Case(unittest.TestCase):
+    callers = 1
+
+    def setUp(self):
+        Case.callers += 1
+        service.caller = f"127.0.0.{Case.callers}"
+
     def refused(self, answer, code, status=None):
         self.assertEqual(answer.code, code, answer)
         if status:
@@ -78,6 +84,16 @@ class SignIn(Case):
         bodies = {re.sub(r'"trace_id":"[^"]*"', "", a.text) for a in answers}
         self.assertEqual(len(bodies), 1, bodies)
         self.refused(answers[0], "sign_in_failed", 401)
+
+    def test_floods_of_an_address(self):
+        for _ in range(40):
+            answer = service.sign_in("", "")
+            if answer.status == 429:
+                break
+        self.refused(answer, "rate_limited", 429)
+        self.assertIn("ratelimit", answer.headers)
+        service.caller = "127.0.0.200"
+        self.refused(service.sign_in("nowhere/x", "x"), "sign_in_failed", 401)
 
     def test_locks_known_and_unknown_names(self):
         for name in ("lock/admin", "lock/nobody"):
