@@ -2,6 +2,7 @@
 /* http.c - see http.h. The only user of libcurl. */
 #include "agent/http.h"
 #include "common/event.h"
+#include "common/file.h"
 #include "common/gzip.h"
 #include "common/must.h"
 #include "common/strbuf.h"
@@ -43,20 +44,6 @@ struct http_request {
     char error[CURL_ERROR_SIZE];
 };
 
-static bool write_all(int fd, const char *p, size_t n)
-{
-    while (n) {
-        ssize_t did = write(fd, p, n);
-        if (did < 0 && errno == EINTR)
-            continue;
-        if (did <= 0)
-            return false;
-        p += did;
-        n -= (size_t)did;
-    }
-    return true;
-}
-
 static size_t on_body(char *p, size_t one, size_t n, void *ctx)
 {
     struct http_request *r = ctx;
@@ -73,7 +60,7 @@ static size_t on_body(char *p, size_t one, size_t n, void *ctx)
         r->written += n;
         if (r->written > r->limit)
             r->own = HTTP_TOO_LARGE;
-        else if (!write_all(r->fd, p, n))
+        else if (!file_write_all(r->fd, slice_mem(p, n)))
             r->own = HTTP_LOCAL;
         return r->own == HTTP_FINE ? n : 0;
     }

@@ -8,6 +8,7 @@
  * mark is durable before an acknowledged segment is deleted, so a hole at the start is damage, never an old
  * acknowledgement. */
 #include "agent/journal.h"
+#include "agent/segment.h"
 #include "common/event.h"
 #include "common/file.h"
 #include "common/json.h"
@@ -22,29 +23,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
-#include <zlib.h>
 
-#define SEGMENT_MAGIC   "SEKSPOOL"
-#define SEGMENT_HEADER  40
 #define SEGMENT_DEFAULT (4u << 20)
-#define RECORD_MAGIC    0x31524b53u /* "SKR1" */
-#define RECORD_HEADER   16          /* magic, payload length, payload CRC, CRC of these three */
-#define PAYLOAD_FIXED   (8 + 8 + 16 + 8 + 32 + 1 + 1)
-#define PAYLOAD_MAX     (PAYLOAD_FIXED + JOURNAL_KIND_MAX + JOURNAL_BODY_MAX)
-#define RECORD_MAX      (RECORD_HEADER + PAYLOAD_MAX)
-#define WINDOW          (RECORD_MAX * 2)
 #define RECENT          4096
-
-struct segment {
-    uint64_t number;
-    uint64_t first; /* number of the first record, also when that is a gap; 0 when empty */
-    uint64_t last;
-    uint64_t size;
-    uint64_t count[JOURNAL_PRIORITIES];
-    usec_t oldest[JOURNAL_PRIORITIES];
-};
 
 struct journal {
     char *dir;
@@ -85,275 +67,7 @@ bool journal_knows(const struct journal *j, struct uuid id)
     return map_get(j->known, MAP_KEY(id)) != NULL;
 }
 
-/* --- bytes */
-
-static void put32(uint8_t *p, uint32_t v)
-{
-    for (int i = 0; i < 4; i++)
-        p[i] = (uint8_t)(v >> (8 * i));
-}
-
-static void put64(uint8_t *p, uint64_t v)
-{
-    for (int i = 0; i < 8; i++)
-        p[i] = (uint8_t)(v >> (8 * i));
-}
-
-static uint32_t get32(const uint8_t *p)
-{
-    return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
-}
-
-static uint64_t get64(const uint8_t *p)
-{
-    return (uint64_t)get32(p) | (uint64_t)get32(p + 4) << 32;
-}
-
-static uint32_t crc_of(const void *p, size_t n)
-{
-    return (uint32_t)crc32(crc32(0, NULL, 0), p, (uInt)n);
-}
-
-static char *format(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-
-static char *format(const char *fmt, ...)
-{
-    char *s = NULL;
-    va_list ap;
-    va_start(ap, fmt);
-    must(vasprintf(&s, fmt, ap) >= 0);
-    va_end(ap);
-    return s;
-}
-
-static bool write_all(int fd, const void *p, size_t n)
-{
-    const char *at = p;
-    while (n) {
-        ssize_t did = write(fd, at, n);
-        if (did < 0 && errno == EINTR)
-            continue;
-        if (did <= 0)
-            return false;
-        at += did;
-        n -= (size_t)did;
-    }
-    return true;
-}
-
-static bool sync_dir(const char *path)
-{
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return false;
-    bool ok = fsync(fd) == 0;
-    close(fd);
-    return ok;
-}
-
-static void encode_record(struct strbuf *out, const struct journal_record *r)
-{
-    uint8_t fixed[PAYLOAD_FIXED], header[RECORD_HEADER];
-    put64(fixed, r->first);
-    put64(fixed + 8, r->seq);
-    memcpy(fixed + 16, r->id.b, 16);
-    put64(fixed + 32, (uint64_t)r->occurred);
-    memcpy(fixed + 40, r->hash.b, 32);
-    fixed[72] = (uint8_t)r->priority;
-    fixed[73] = (uint8_t)r->kind.n;
-    uint32_t crc = crc_of(fixed, sizeof(fixed));
-    crc = (uint32_t)crc32(crc, (const Bytef *)r->kind.p, (uInt)r->kind.n);
-    crc = (uint32_t)crc32(crc, (const Bytef *)r->body.p, (uInt)r->body.n);
-    put32(header, RECORD_MAGIC);
-    put32(header + 4, (uint32_t)(sizeof(fixed) + r->kind.n + r->body.n));
-    put32(header + 8, crc);
-    put32(header + 12, crc_of(header, 12));
-    strbuf_add(out, slice_mem(header, sizeof(header)));
-    strbuf_add(out, slice_mem(fixed, sizeof(fixed)));
-    strbuf_add(out, r->kind);
-    strbuf_add(out, r->body);
-}
-
-static bool decode_payload(const uint8_t *p, size_t n, struct journal_record *ret)
-{
-    if (n < PAYLOAD_FIXED || n > PAYLOAD_MAX)
-        return false;
-    struct journal_record r = {.first = get64(p), .seq = get64(p + 8), .occurred = (usec_t)get64(p + 32)};
-    memcpy(r.id.b, p + 16, 16);
-    memcpy(r.hash.b, p + 40, 32);
-    size_t kind = p[73];
-    if (p[72] >= JOURNAL_PRIORITIES || kind > JOURNAL_KIND_MAX || PAYLOAD_FIXED + kind > n || r.first == 0 ||
-        r.first > r.seq || r.seq > INT64_MAX)
-        return false;
-    r.priority = p[72];
-    r.kind = slice_mem(p + PAYLOAD_FIXED, kind);
-    r.body = slice_mem(p + PAYLOAD_FIXED + kind, n - PAYLOAD_FIXED - kind);
-    if (r.body.n > JOURNAL_BODY_MAX || (r.first != r.seq && !slice_eq(r.kind, SLICE("gap"))))
-        return false;
-    *ret = r;
-    return true;
-}
-
-/* --- reading one segment file through a window */
-
-struct reader {
-    int fd;
-    uint64_t at; /* offset of the next record */
-    uint64_t size;
-    uint64_t window_at;
-    size_t window_n;
-    uint8_t *window;
-};
-
-enum found { FOUND_RECORD, FOUND_END, FOUND_TORN, FOUND_BAD };
-
-static void reader_init(struct reader *r, int fd, uint64_t at)
-{
-    struct stat st;
-    *r = (struct reader){.fd = fd, .at = at};
-    r->size = fstat(fd, &st) == 0 && st.st_size > 0 ? (uint64_t)st.st_size : 0;
-    r->window = must_alloc(WINDOW);
-}
-
-static void reader_done(struct reader *r)
-{
-    free(r->window);
-    r->window = NULL;
-}
-
-/* Up to n bytes at offset off; fewer at the end of the file. */
-static const uint8_t *reader_peek(struct reader *r, uint64_t off, size_t n, size_t *ret_n)
-{
-    if (off < r->window_at || off + n > r->window_at + r->window_n) {
-        r->window_at = off;
-        r->window_n = 0;
-        while (r->window_n < WINDOW) {
-            ssize_t did = pread(r->fd, r->window + r->window_n, WINDOW - r->window_n, (off_t)(off + r->window_n));
-            if (did < 0 && errno == EINTR)
-                continue;
-            if (did <= 0)
-                break; /* an unreadable block reads as the end: it is damage like any other */
-            r->window_n += (size_t)did;
-        }
-    }
-    size_t skip = (size_t)(off - r->window_at);
-    size_t left = skip < r->window_n ? r->window_n - skip : 0;
-    *ret_n = left < n ? left : n;
-    return r->window + skip;
-}
-
-static bool all_zero(struct reader *r, uint64_t off)
-{
-    for (;;) {
-        size_t n;
-        const uint8_t *p = reader_peek(r, off, RECORD_MAX, &n);
-        if (n == 0)
-            return true;
-        for (size_t i = 0; i < n; i++)
-            if (p[i])
-                return false;
-        off += n;
-    }
-}
-
-/* The record at offset off, when there is a whole and sound one. */
-static enum found record_at(struct reader *r, uint64_t off, struct journal_record *ret, uint64_t *ret_next)
-{
-    size_t n;
-    const uint8_t *p = reader_peek(r, off, RECORD_MAX, &n);
-    if (n == 0)
-        return FOUND_END;
-    if (n < RECORD_HEADER) {
-        uint8_t magic[4];
-        put32(magic, RECORD_MAGIC);
-        return memcmp(p, magic, n < 4 ? n : 4) == 0 || all_zero(r, off) ? FOUND_TORN : FOUND_BAD;
-    }
-    if (get32(p) != RECORD_MAGIC || get32(p + 12) != crc_of(p, 12))
-        return all_zero(r, off) ? FOUND_TORN : FOUND_BAD;
-    size_t len = get32(p + 4);
-    if (len < PAYLOAD_FIXED || len > PAYLOAD_MAX)
-        return FOUND_BAD;
-    if (n < RECORD_HEADER + len)
-        return FOUND_TORN;
-    if (get32(p + 8) != crc_of(p + RECORD_HEADER, len) || !decode_payload(p + RECORD_HEADER, len, ret))
-        return FOUND_BAD;
-    *ret_next = off + RECORD_HEADER + len;
-    return FOUND_RECORD;
-}
-
-/* Moves to the next record. After FOUND_BAD the place is behind the damage, at the next sound record or the end. Slices
- * of *ret point into the window: good until the next call. */
-static enum found reader_next(struct reader *r, struct journal_record *ret)
-{
-    uint64_t next;
-    enum found f = record_at(r, r->at, ret, &next);
-    if (f == FOUND_RECORD)
-        r->at = next;
-    if (f != FOUND_BAD)
-        return f;
-    uint64_t off = r->at + 1;
-    for (;; off++) {
-        size_t n;
-        const uint8_t *p = reader_peek(r, off, RECORD_HEADER, &n);
-        if (n < RECORD_HEADER) {
-            r->at = r->size;
-            return FOUND_BAD;
-        }
-        struct journal_record skip;
-        if (get32(p) == RECORD_MAGIC && get32(p + 12) == crc_of(p, 12) &&
-            record_at(r, off, &skip, &next) != FOUND_BAD) {
-            r->at = off;
-            return FOUND_BAD;
-        }
-    }
-}
-
-/* Header good: records start behind it. Damaged: the caller finds them by searching. */
-static bool header_good(struct reader *r, const struct uuid *epoch)
-{
-    size_t n;
-    const uint8_t *p = reader_peek(r, 0, SEGMENT_HEADER, &n);
-    return n == SEGMENT_HEADER && memcmp(p, SEGMENT_MAGIC, 8) == 0 && get32(p + 32) == crc_of(p, 32) &&
-           (!epoch || memcmp(p + 8, epoch->b, 16) == 0);
-}
-
-size_t journal_scan(int fd, void (*fn)(void *ctx, const struct journal_record *r), void *ctx, bool *ret_torn)
-{
-    struct reader r;
-    reader_init(&r, fd, SEGMENT_HEADER);
-    size_t bad = 0;
-    if (!header_good(&r, NULL)) {
-        bad = 1;
-        r.at = 0;
-    }
-    struct journal_record rec;
-    enum found f;
-    while ((f = reader_next(&r, &rec)) == FOUND_RECORD || f == FOUND_BAD) {
-        if (f == FOUND_BAD)
-            bad++;
-        else
-            fn(ctx, &rec);
-    }
-    *ret_torn = f == FOUND_TORN;
-    reader_done(&r);
-    return bad;
-}
-
 /* --- segments */
-
-static char *segment_path(const char *dir, uint64_t number)
-{
-    return format("%s/%016" PRIx64 ".seg", dir, number);
-}
-
-static void segment_count(struct segment *s, const struct journal_record *r)
-{
-    if (s->first == 0)
-        s->first = r->first;
-    s->last = r->seq;
-    if (s->count[r->priority]++ == 0 || r->occurred < s->oldest[r->priority])
-        s->oldest[r->priority] = r->occurred;
-}
 
 static struct segment *segment_add(struct journal *j, uint64_t number)
 {
@@ -363,33 +77,13 @@ static struct segment *segment_add(struct journal *j, uint64_t number)
     return s;
 }
 
-static int segment_create(const char *path, struct uuid epoch, uint64_t first)
-{
-    int fd = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return -1;
-    uint8_t header[SEGMENT_HEADER] = {0};
-    memcpy(header, SEGMENT_MAGIC, 8);
-    memcpy(header + 8, epoch.b, 16);
-    put64(header + 24, first);
-    put32(header + 32, crc_of(header, 32));
-    if (!write_all(fd, header, sizeof(header))) {
-        int e = errno;
-        close(fd);
-        unlink(path);
-        errno = e;
-        return -1;
-    }
-    return fd;
-}
-
 /* A new last segment, durable with its name. */
 static enum rc rotate(struct journal *j)
 {
     uint64_t number = j->n_segments ? j->segments[j->n_segments - 1].number + 1 : 1;
     char *path = segment_path(j->epoch_dir, number);
     int fd = segment_create(path, j->epoch, j->head + 1);
-    bool ok = fd >= 0 && fsync(fd) == 0 && sync_dir(j->epoch_dir);
+    bool ok = fd >= 0 && fsync(fd) == 0 && file_sync_folder(j->epoch_dir);
     if (!ok && fd >= 0) {
         close(fd);
         unlink(path);
@@ -409,9 +103,9 @@ static enum rc mark_write(const char *epoch_dir, uint64_t ack, uint64_t head, ui
     struct strbuf b;
     strbuf_init(&b, 256);
     strbuf_printf(&b, "1 %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRId64 " ", ack, head, lost, lost_at);
-    uint32_t crc = crc_of(b.p, b.n);
+    uint32_t crc = segment_crc(b.p, b.n);
     strbuf_printf(&b, "%" PRIu32 "\n", crc);
-    char *path = format("%s/mark", epoch_dir);
+    char *path = must_printf("%s/mark", epoch_dir);
     enum rc rc = file_write(path, strbuf_slice(&b), 0600);
     free(path);
     strbuf_done(&b);
@@ -433,7 +127,7 @@ static bool mark_read(struct journal *j, const char *epoch_dir)
              slice_u64(slice_cut(&rest, ' '), &v[1]) && slice_u64(slice_cut(&rest, ' '), &v[2]) &&
              slice_i64(slice_cut(&rest, ' '), &at) && slice_u64(rest, &crc);
         n = ok ? (size_t)(rest.p - text.p) : 0;
-        ok = ok && crc == crc_of(text.p, n) && v[0] <= v[1];
+        ok = ok && crc == segment_crc(text.p, n) && v[0] <= v[1];
     }
     if (ok) {
         j->ack = v[0];
@@ -448,36 +142,6 @@ static bool mark_read(struct journal *j, const char *epoch_dir)
 static enum rc mark_save(struct journal *j)
 {
     return mark_write(j->epoch_dir, j->ack, j->head, j->lost, j->lost_at);
-}
-
-/* The numbers of the segment files in dir, in order. What an interrupted rewrite left behind is removed. */
-static size_t list_segments(const char *dir, uint64_t **ret)
-{
-    uint64_t *list = NULL;
-    size_t n = 0;
-    DIR *d = opendir(dir);
-    struct dirent *e;
-    while (d && (e = readdir(d))) {
-        struct slice name = slice_of(e->d_name);
-        if (slice_ends(name, SLICE(".new")))
-            unlinkat(dirfd(d), e->d_name, 0);
-        uint8_t b[8];
-        size_t got;
-        if (name.n != 20 || !slice_ends(name, SLICE(".seg")) || !slice_unhex((struct slice){name.p, 16}, b, 8, &got))
-            continue;
-        uint64_t number = 0;
-        for (int i = 0; i < 8; i++)
-            number = number << 8 | b[i];
-        list = must_realloc(list, (n + 1) * sizeof(*list));
-        size_t at = n++;
-        for (; at > 0 && list[at - 1] > number; at--)
-            list[at] = list[at - 1];
-        list[at] = number;
-    }
-    if (d)
-        closedir(d);
-    *ret = list;
-    return n;
 }
 
 static void remove_tree(const char *dir)
@@ -500,50 +164,9 @@ struct gap {
     const char *reason;
 };
 
-static void gap_body(struct strbuf *out, uint64_t first, uint64_t last, const char *reason)
-{
-    struct json_writer w;
-    json_start(&w, out);
-    json_object_open(&w);
-    json_key(&w, "first");
-    json_int(&w, (int64_t)first);
-    json_key(&w, "last");
-    json_int(&w, (int64_t)last);
-    json_key(&w, "reason");
-    json_str(&w, slice_of(reason));
-    json_object_close(&w);
-}
-
-static void encode_gap(struct strbuf *out, uint64_t first, uint64_t last, const char *reason, struct segment *s)
-{
-    struct strbuf body;
-    strbuf_init(&body, 512);
-    gap_body(&body, first, last, reason);
-    struct journal_record r = {.first = first,
-                               .seq = last,
-                               .id = uuid_new(),
-                               .occurred = clock_now(),
-                               .priority = JOURNAL_DETECTION,
-                               .kind = SLICE("gap"),
-                               .body = strbuf_slice(&body)};
-    r.hash = wire_event_hash(r.id, r.kind, r.occurred, r.body);
-    encode_record(out, &r);
-    segment_count(s, &r);
-    strbuf_done(&body);
-}
-
 static bool is_gap(const struct journal_record *r)
 {
     return slice_eq(r->kind, SLICE("gap"));
-}
-
-static bool flush(int fd, struct strbuf *out, bool force)
-{
-    if (out->n == 0 || (!force && out->n < 65536))
-        return true;
-    bool ok = !out->over && write_all(fd, out->p, out->n);
-    strbuf_clear(out);
-    return ok;
 }
 
 struct drop {
@@ -572,28 +195,28 @@ static enum rc rewrite(struct journal *j, size_t i, const struct drop *d, uint64
     struct segment *old = &j->segments[i];
     bool last_one = i + 1 == j->n_segments;
     char *path = segment_path(j->epoch_dir, old->number);
-    char *beside = format("%s.new", path);
+    char *beside = must_printf("%s.new", path);
     enum rc rc = RC_UNAVAILABLE;
     uint64_t lost = 0;
     struct segment fresh = {.number = old->number};
     struct strbuf out;
-    strbuf_init(&out, 65536 + 2 * RECORD_MAX);
+    strbuf_init(&out, 65536 + 2 * SEGMENT_RECORD_MAX);
     int in = open(path, O_RDONLY | O_CLOEXEC);
     int fd = in < 0 ? -1 : segment_create(beside, j->epoch, d->expect ? d->expect : old->first);
     if (fd < 0)
         goto done;
 
-    struct reader r;
-    reader_init(&r, in, SEGMENT_HEADER);
-    if (!header_good(&r, &j->epoch))
+    struct segment_reader r;
+    segment_reader_init(&r, in, SEGMENT_HEADER);
+    if (!segment_header_good(&r, &j->epoch))
         r.at = 0;
     struct journal_record rec;
     struct gap gap = {0};
-    enum found f;
+    enum segment_found f;
     uint64_t expect = d->expect;
     bool ok = true;
-    while (ok && ((f = reader_next(&r, &rec)) == FOUND_RECORD || f == FOUND_BAD)) {
-        if (f == FOUND_BAD)
+    while (ok && ((f = segment_reader_next(&r, &rec)) == SEGMENT_FOUND || f == SEGMENT_BAD)) {
+        if (f == SEGMENT_BAD)
             continue;
         if (rec.seq <= j->ack || (expect && rec.seq < expect)) {
             if (rec.seq >= expect)
@@ -619,25 +242,25 @@ static enum rc rewrite(struct journal *j, size_t i, const struct drop *d, uint64
             continue;
         }
         if (gap.first)
-            encode_gap(&out, gap.first, gap.last, gap.reason, &fresh);
+            segment_encode_gap(&out, gap.first, gap.last, gap.reason, &fresh);
         gap.first = 0;
-        encode_record(&out, &rec);
-        segment_count(&fresh, &rec);
-        ok = flush(fd, &out, false);
+        segment_encode(&out, &rec);
+        segment_note(&fresh, &rec);
+        ok = segment_flush(fd, &out, false);
     }
     if (d->gap_first) {
         lost += d->gap_last - d->gap_first + 1;
         gap_extend(&gap, d->gap_first, d->gap_last, "damage");
     }
     if (gap.first)
-        encode_gap(&out, gap.first, gap.last, gap.reason, &fresh);
-    reader_done(&r);
-    ok = ok && flush(fd, &out, true) && fsync(fd) == 0;
+        segment_encode_gap(&out, gap.first, gap.last, gap.reason, &fresh);
+    segment_reader_done(&r);
+    ok = ok && segment_flush(fd, &out, true) && fsync(fd) == 0;
     off_t end = lseek(fd, 0, SEEK_CUR);
     if (!ok || end < 0)
         goto done;
     fresh.size = (uint64_t)end;
-    if (rename(beside, path) < 0 || !sync_dir(j->epoch_dir))
+    if (rename(beside, path) < 0 || !file_sync_folder(j->epoch_dir))
         goto done;
     *old = fresh;
     j->cursor_seq = 0;
@@ -696,7 +319,7 @@ struct import {
 static bool import_rotate(struct import *m)
 {
     if (m->fd >= 0) {
-        if (!flush(m->fd, &m->out, true) || fsync(m->fd) < 0)
+        if (!segment_flush(m->fd, &m->out, true) || fsync(m->fd) < 0)
             return false;
         close(m->fd);
     }
@@ -732,16 +355,16 @@ static void import_record(struct import *m, const struct journal_record *r)
         struct json_error e;
         json_t *v = json_parse(a, r->body, JSON_LIMITS_DEFAULT, &e);
         const char *reason = json_string_value(json_object_get(v, "reason"));
-        gap_body(&body, copy.first, copy.seq, reason ? reason : "damage");
+        segment_gap_body(&body, copy.first, copy.seq, reason ? reason : "damage");
         arena_free(&a);
         copy.body = strbuf_slice(&body);
         copy.hash = wire_event_hash(copy.id, copy.kind, copy.occurred, copy.body);
     }
-    encode_record(&m->out, &copy);
+    segment_encode(&m->out, &copy);
     strbuf_done(&body);
     m->segment.size += m->out.n - before;
     m->next = copy.seq + 1;
-    m->ok = flush(m->fd, &m->out, false);
+    m->ok = segment_flush(m->fd, &m->out, false);
 }
 
 static void import_gap(struct import *m, uint64_t first, uint64_t last)
@@ -761,28 +384,28 @@ static void import_gap(struct import *m, uint64_t first, uint64_t last)
 static void import_dir(struct import *m, const char *dir, uint64_t ack, uint64_t head)
 {
     uint64_t *numbers, expect = ack ? ack + 1 : 0;
-    size_t n = list_segments(dir, &numbers);
+    size_t n = segment_list(dir, &numbers);
     for (size_t i = 0; i < n && m->ok; i++) {
         char *path = segment_path(dir, numbers[i]);
         int fd = open(path, O_RDONLY | O_CLOEXEC);
         free(path);
         if (fd < 0)
             continue;
-        struct reader r;
-        reader_init(&r, fd, SEGMENT_HEADER);
-        if (!header_good(&r, NULL))
+        struct segment_reader r;
+        segment_reader_init(&r, fd, SEGMENT_HEADER);
+        if (!segment_header_good(&r, NULL))
             r.at = 0;
         struct journal_record rec;
-        enum found f;
-        while (m->ok && ((f = reader_next(&r, &rec)) == FOUND_RECORD || f == FOUND_BAD))
-            if (f == FOUND_RECORD && rec.seq > ack) {
+        enum segment_found f;
+        while (m->ok && ((f = segment_reader_next(&r, &rec)) == SEGMENT_FOUND || f == SEGMENT_BAD))
+            if (f == SEGMENT_FOUND && rec.seq > ack) {
                 if (expect && rec.first > expect)
                     import_gap(m, expect, rec.first - 1);
                 import_record(m, &rec);
                 if (rec.seq >= expect)
                     expect = rec.seq + 1;
             }
-        reader_done(&r);
+        segment_reader_done(&r);
         close(fd);
     }
     if (m->ok && head && (expect ? expect : 1) <= head)
@@ -802,7 +425,7 @@ static uint64_t segment_limit(const struct journal *j)
 static enum rc load(struct journal *j)
 {
     uint64_t *numbers;
-    size_t n = list_segments(j->epoch_dir, &numbers);
+    size_t n = segment_list(j->epoch_dir, &numbers);
     uint64_t expect = j->ack + 1, repaired = 0;
     enum rc rc = RC_OK;
     for (size_t i = 0; i < n && rc == RC_OK; i++) {
@@ -815,17 +438,17 @@ static enum rc load(struct journal *j)
         }
         struct segment *s = segment_add(j, numbers[i]);
         bool last_one = i + 1 == n, bad = false, torn = false;
-        struct reader r;
-        reader_init(&r, fd, SEGMENT_HEADER);
-        if (!header_good(&r, &j->epoch)) {
+        struct segment_reader r;
+        segment_reader_init(&r, fd, SEGMENT_HEADER);
+        if (!segment_header_good(&r, &j->epoch)) {
             bad = true;
             r.at = 0;
         }
         struct journal_record rec;
-        enum found f;
+        enum segment_found f;
         uint64_t from = expect, end = r.at;
-        while ((f = reader_next(&r, &rec)) == FOUND_RECORD || f == FOUND_BAD) {
-            if (f == FOUND_BAD) {
+        while ((f = segment_reader_next(&r, &rec)) == SEGMENT_FOUND || f == SEGMENT_BAD) {
+            if (f == SEGMENT_BAD) {
                 bad = true;
                 continue;
             }
@@ -834,7 +457,7 @@ static enum rc load(struct journal *j)
                 rc = RC_INVALID; /* a number twice: only an epoch of its own can tell them apart */
                 break;
             }
-            segment_count(s, &rec);
+            segment_note(s, &rec);
             remember(j, rec.id);
             if (rec.seq < expect)
                 continue; /* acknowledged */
@@ -842,9 +465,9 @@ static enum rc load(struct journal *j)
                 bad = true;
             expect = rec.seq + 1;
         }
-        torn = f == FOUND_TORN;
+        torn = f == SEGMENT_TORN;
         s->size = r.size;
-        reader_done(&r);
+        segment_reader_done(&r);
         if (rc == RC_OK && torn && !bad && last_one) {
             /* never confirmed to anyone: the cut-off end of an append */
             if (end < SEGMENT_HEADER || ftruncate(fd, (off_t)end) < 0 || fsync(fd) < 0)
@@ -908,7 +531,7 @@ static enum rc current_write(struct journal *j, struct uuid epoch)
     char text[UUID_TEXT_SIZE + 1];
     uuid_text(epoch, text);
     text[UUID_TEXT_SIZE - 1] = '\n';
-    char *path = format("%s/current", j->dir);
+    char *path = must_printf("%s/current", j->dir);
     enum rc rc = file_write(path, slice_mem(text, UUID_TEXT_SIZE), 0600);
     free(path);
     return rc;
@@ -933,7 +556,7 @@ static void each_epoch(struct journal *j, void (*fn)(struct journal *, struct uu
         struct uuid u;
         if (!uuid_parse(slice_of(e->d_name), &u))
             continue;
-        char *path = format("%s/%s", j->dir, e->d_name);
+        char *path = must_printf("%s/%s", j->dir, e->d_name);
         fn(j, u, path, ctx);
         free(path);
     }
@@ -968,8 +591,8 @@ static enum rc renumber(struct journal *j)
     struct import m = {.fd = -1, .next = 1, .ok = true, .epoch = {{0}}, .segment_size = segment_limit(j)};
     random_bytes(m.epoch.b, sizeof(m.epoch.b));
     char text[UUID_TEXT_SIZE];
-    m.dir = format("%s/%s", j->dir, uuid_text(m.epoch, text));
-    strbuf_init(&m.out, 65536 + 2 * RECORD_MAX);
+    m.dir = must_printf("%s/%s", j->dir, uuid_text(m.epoch, text));
+    strbuf_init(&m.out, 65536 + 2 * SEGMENT_RECORD_MAX);
     m.seen = map_new(0);
     enum rc rc = file_mkdirs(m.dir, 0700);
     if (rc != RC_OK)
@@ -977,15 +600,15 @@ static enum rc renumber(struct journal *j)
     each_epoch(j, import_epoch, &m);
     rc = RC_UNAVAILABLE;
     if (m.fd >= 0) {
-        m.ok = m.ok && flush(m.fd, &m.out, true) && fsync(m.fd) == 0;
+        m.ok = m.ok && segment_flush(m.fd, &m.out, true) && fsync(m.fd) == 0;
         close(m.fd);
     }
     if (m.lost) {
         j->lost += m.lost;
         j->lost_at = clock_now();
     }
-    if (!m.ok || mark_write(m.dir, 0, m.next - 1, j->lost, j->lost_at) != RC_OK || !sync_dir(m.dir) ||
-        !sync_dir(j->dir))
+    if (!m.ok || mark_write(m.dir, 0, m.next - 1, j->lost, j->lost_at) != RC_OK || !file_sync_folder(m.dir) ||
+        !file_sync_folder(j->dir))
         goto done;
     rc = current_write(j, m.epoch);
 done:
@@ -1004,7 +627,7 @@ done:
 static enum rc enter_epoch(struct journal *j)
 {
     char text[UUID_TEXT_SIZE];
-    j->epoch_dir = format("%s/%s", j->dir, uuid_text(j->epoch, text));
+    j->epoch_dir = must_printf("%s/%s", j->dir, uuid_text(j->epoch, text));
     if (!mark_read(j, j->epoch_dir))
         return RC_INVALID;
     return load(j);
@@ -1021,7 +644,7 @@ enum rc journal_open(const char *dir, struct journal_limits limits, struct journ
     j->active = -1;
     j->known = map_new(0);
     j->recent = must_alloc(RECENT * sizeof(*j->recent));
-    char *lock = format("%s/lock", dir);
+    char *lock = must_printf("%s/lock", dir);
     j->lock = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     free(lock);
     if (j->lock < 0) {
@@ -1160,7 +783,7 @@ enum rc journal_append(struct journal *j, struct slice kind, enum journal_priori
 {
     if (kind.n == 0 || kind.n > JOURNAL_KIND_MAX || body.n > JOURNAL_BODY_MAX)
         return RC_INVALID;
-    uint64_t need = RECORD_HEADER + PAYLOAD_FIXED + kind.n + body.n;
+    uint64_t need = SEGMENT_RECORD_FIXED + kind.n + body.n;
     enum rc rc = make_room(j, need);
     if (rc != RC_OK)
         return rc;
@@ -1180,10 +803,10 @@ enum rc journal_append(struct journal *j, struct slice kind, enum journal_priori
                                .body = body};
     r.hash = wire_event_hash(id, kind, occurred, body);
     struct strbuf out;
-    strbuf_init(&out, RECORD_MAX + 1);
-    encode_record(&out, &r);
+    strbuf_init(&out, SEGMENT_RECORD_MAX + 1);
+    segment_encode(&out, &r);
     must(!out.over && out.n == need);
-    bool ok = write_all(j->active, out.p, out.n) && fdatasync(j->active) == 0;
+    bool ok = file_write_all(j->active, slice_mem(out.p, out.n)) && fdatasync(j->active) == 0;
     strbuf_done(&out);
     if (!ok) {
         int e = errno;
@@ -1196,7 +819,7 @@ enum rc journal_append(struct journal *j, struct slice kind, enum journal_priori
         return RC_UNAVAILABLE;
     }
     s->size += need;
-    segment_count(s, &r);
+    segment_note(s, &r);
     j->head = r.seq;
     remember(j, id);
     *ret_seq = r.seq;
@@ -1223,12 +846,12 @@ enum rc journal_read(struct journal *j, uint64_t from, size_t max_records, size_
         free(path);
         if (fd < 0)
             return RC_UNAVAILABLE;
-        struct reader r;
+        struct segment_reader r;
         bool here = j->cursor_seq && j->cursor_segment == s->number && j->cursor_seq <= from;
-        reader_init(&r, fd, here ? j->cursor_offset : SEGMENT_HEADER);
+        segment_reader_init(&r, fd, here ? j->cursor_offset : SEGMENT_HEADER);
         struct journal_record rec;
         uint64_t at = r.at;
-        while (!full && reader_next(&r, &rec) == FOUND_RECORD) {
+        while (!full && segment_reader_next(&r, &rec) == SEGMENT_FOUND) {
             if (rec.seq >= from) {
                 if (n == max_records || (n && bytes + rec.body.n > max_bytes)) {
                     full = true;
@@ -1245,7 +868,7 @@ enum rc journal_read(struct journal *j, uint64_t from, size_t max_records, size_
             }
             at = r.at;
         }
-        reader_done(&r);
+        segment_reader_done(&r);
         close(fd);
     }
     *ret = list;

@@ -74,8 +74,4 @@ enum rc journal_new_epoch(struct journal *j) MUST_CHECK;
 /* Drops what is older than the age limit; call now and then. */
 enum rc journal_trim(struct journal *j, usec_t now) MUST_CHECK;
 
-/* Reads the records of one segment file, for tests and fuzzing: calls fn for each whole record. Returns the number of
- * damaged places; *ret_torn tells whether the end is a record that was cut off. */
-size_t journal_scan(int fd, void (*fn)(void *ctx, const struct journal_record *r), void *ctx, bool *ret_torn);
-
 #endif

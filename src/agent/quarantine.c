@@ -47,21 +47,6 @@ static enum rc rc_of(int e)
     return e == EEXIST ? RC_CONFLICT : RC_UNAVAILABLE;
 }
 
-static bool write_all(int fd, const void *b, size_t n)
-{
-    const char *p = b;
-    while (n > 0) {
-        ssize_t w = write(fd, p, n);
-        if (w < 0 && errno == EINTR)
-            continue;
-        if (w <= 0)
-            return false;
-        p += w;
-        n -= (size_t)w;
-    }
-    return true;
-}
-
 /* Fills the buffer, less only at the end of the file; -1 on error. */
 static ssize_t pread_full(int fd, void *b, size_t n, off_t at)
 {
@@ -131,7 +116,7 @@ static enum rc load_key(struct quarantine *q)
         fd = openat(q->dir, ".key.new", O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
         if (fd < 0)
             return rc_of(errno);
-        bool ok = write_all(fd, q->key, sizeof(q->key)) && fsync(fd) == 0;
+        bool ok = file_write_all(fd, slice_mem(q->key, sizeof(q->key))) && fsync(fd) == 0;
         close(fd);
         if (!ok || linkat(q->dir, ".key.new", q->dir, ".key", 0) < 0)
             ok = false;
@@ -282,7 +267,7 @@ static bool write_box(int fd, struct slice box)
 {
     uint32_t n = (uint32_t)box.n;
     uint8_t head[4] = {(uint8_t)n, (uint8_t)(n >> 8), (uint8_t)(n >> 16), (uint8_t)(n >> 24)};
-    return write_all(fd, head, 4) && write_all(fd, box.p, box.n);
+    return file_write_all(fd, slice_mem(head, 4)) && file_write_all(fd, slice_mem(box.p, box.n));
 }
 
 /* RC_NOT_FOUND: the file ends here. */
@@ -347,7 +332,7 @@ static enum rc write_copy(struct quarantine *q, struct arena *a, int fd, int out
     struct sha256 hash;
     if (text.n == 0)
         return RC_INTERNAL;
-    if (!write_all(out, MAGIC, MAGIC_SIZE) ||
+    if (!file_write_all(out, slice_mem(MAGIC, MAGIC_SIZE)) ||
         !write_box(out, crypto_box_seal(a, q->key, context(a, item->id, 0, false), text)))
         return rc_of(errno);
     enum rc rc = seal_pieces(q, fd, out, item->id, &hash);
@@ -626,7 +611,7 @@ static enum rc open_pieces(struct quarantine *q, int fd, off_t at, struct uuid i
                 break;
         }
         sha256_stream_add(s, plain.p, plain.n);
-        if (!write_all(out, plain.p, plain.n)) {
+        if (!file_write_all(out, slice_mem(plain.p, plain.n))) {
             rc = rc_of(errno);
             break;
         }

@@ -93,7 +93,7 @@ static void keep_names_open(const struct agent_config *cfg, const char *host, st
     if (!known) {
         if (file_read(a, config_path(cfg, a, "/etc/resolv.conf"), 65536, &text) == RC_OK)
             resolve_nameservers(i, text);
-        /* a local stub asks these */
+        /* a caching resolver on this machine asks these */
         if (file_read(a, config_path(cfg, a, "/run/systemd/resolve/resolv.conf"), 65536, &text) == RC_OK)
             resolve_nameservers(i, text);
     }

@@ -106,14 +106,14 @@ enum rc file_read(struct arena *a, const char *path, size_t ceiling, struct slic
     return rc;
 }
 
-static bool write_all(int fd, struct slice data)
+bool file_write_all(int fd, struct slice data)
 {
     while (data.n) {
         ssize_t n = write(fd, data.p, data.n);
 
         if (n < 0 && errno == EINTR)
             continue;
-        if (n < 0)
+        if (n <= 0)
             return false;
         data = slice_mem(data.p + n, data.n - (size_t)n);
     }
@@ -136,17 +136,27 @@ static bool write_temporary(const char *temporary, const char *path, struct slic
 
     if (fd < 0)
         return false;
-    good = keep_owner(fd, path) && fchmod(fd, mode) == 0 && write_all(fd, data) && fsync(fd) == 0;
+    good = keep_owner(fd, path) && fchmod(fd, mode) == 0 && file_write_all(fd, data) && fsync(fd) == 0;
     close_quietly(fd);
     return good;
 }
 
-static bool sync_folder(const char *path)
+bool file_sync_folder(const char *folder)
+{
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool good;
+
+    if (fd < 0)
+        return false;
+    good = fsync(fd) == 0 || errno == EINVAL; /* EINVAL: a file system without syncing of folders */
+    close_quietly(fd);
+    return good;
+}
+
+static bool sync_folder_of(const char *path)
 {
     const char *slash = strrchr(path, '/');
     char folder[PATH_MAX];
-    int fd;
-    bool good;
 
     if (!slash)
         snprintf(folder, sizeof(folder), ".");
@@ -154,12 +164,7 @@ static bool sync_folder(const char *path)
         snprintf(folder, sizeof(folder), "/");
     else
         snprintf(folder, sizeof(folder), "%.*s", (int)(slash - path), path);
-    fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
-        return false;
-    good = fsync(fd) == 0 || errno == EINVAL; /* EINVAL: a file system without syncing of folders */
-    close_quietly(fd);
-    return good;
+    return file_sync_folder(folder);
 }
 
 static enum rc replace(const char *path, struct slice data, mode_t mode, bool fresh)
@@ -181,7 +186,7 @@ static enum rc replace(const char *path, struct slice data, mode_t mode, bool fr
         unlink(temporary);
         errno = saved;
     }
-    return good && sync_folder(path) ? RC_OK : rc_of_errno();
+    return good && sync_folder_of(path) ? RC_OK : rc_of_errno();
 }
 
 enum rc file_write(const char *path, struct slice data, mode_t mode)

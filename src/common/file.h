@@ -19,6 +19,10 @@ enum rc file_read(struct arena *a, const char *path, size_t ceiling, struct slic
 enum rc file_write(const char *path, struct slice data, mode_t mode) MUST_CHECK;
 enum rc file_write_new(const char *path, struct slice data, mode_t mode) MUST_CHECK; /* RC_CONFLICT: exists already */
 
+/* Writes all of data to an open file or pipe, whatever the interruptions; false: errno tells. */
+bool file_write_all(int fd, struct slice data) MUST_CHECK;
+bool file_sync_folder(const char *folder) MUST_CHECK; /* names in it are durable; false: errno tells */
+
 /* mkdir -p; mode is that of folders that are made, whatever the umask. RC_CONFLICT: something else has the name. */
 enum rc file_mkdirs(const char *path, mode_t mode) MUST_CHECK;
 

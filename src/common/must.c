@@ -3,6 +3,7 @@
  * and the log may be what is broken. */
 #include "common/must.h"
 #include <execinfo.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,4 +51,15 @@ char *must_strdup(const char *s)
     size_t n = strlen(s) + 1;
 
     return memcpy(must_alloc(n), s, n);
+}
+
+char *must_printf(const char *format, ...)
+{
+    char *s = NULL;
+    va_list ap;
+
+    va_start(ap, format);
+    must(vasprintf(&s, format, ap) >= 0);
+    va_end(ap);
+    return s;
 }

@@ -18,5 +18,6 @@ void must_context(const char *stage, const char *subject);
 void *must_alloc(size_t n); /* zeroed; free with free() */
 void *must_realloc(void *p, size_t n);
 char *must_strdup(const char *s);
+char *must_printf(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

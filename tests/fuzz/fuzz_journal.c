@@ -4,6 +4,7 @@
  * opened over them is repaired into one whose numbers follow each other, takes another record, and opens again the
  * same. Seeds: corpus/fuzz_journal. */
 #include "agent/journal.h"
+#include "agent/segment.h"
 #include "common/event.h"
 #include "common/must.h"
 #include <dirent.h>
@@ -29,7 +30,7 @@ static void scan(const uint8_t *data, size_t size)
     must(fd >= 0 && write(fd, data, size) == (ssize_t)size);
     size_t n = 0;
     bool torn;
-    journal_scan(fd, look, &n, &torn);
+    segment_scan(fd, look, &n, &torn);
     must(n <= size / 90 + 1);
     close(fd);
 }

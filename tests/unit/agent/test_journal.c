@@ -2,6 +2,7 @@
 /* test_journal.c - the spool: whatever is done to its files or its process, what was confirmed is there again, once,
  * and what is not there is shown by a gap record. */
 #include "agent/journal.h"
+#include "agent/segment.h"
 #include "common/event.h"
 #include "common/strbuf.h"
 #include "wire/digest.h"
@@ -333,7 +334,7 @@ static void test_cut_at_every_byte(void **state)
         int fd = open(seg, O_RDONLY);
         struct ends e = {.n = 0};
         bool torn;
-        size_t bad = journal_scan(fd, note, &e, &torn);
+        size_t bad = segment_scan(fd, note, &e, &torn);
         close(fd);
         assert_true(bad == 0 || cut < 40);
         struct journal *j = must_open(sub("cut"), wide);
