@@ -56,11 +56,17 @@ static void on_close(void *data)
     free(c);
 }
 
-struct conn *conn_new(struct edge_loop *el, enum listener listener, h2o_socket_t *sock, SSL_CTX *ctx)
+void conn_hold(struct conn *c, SSL_CTX *ctx)
+{
+    c->held = ctx;
+    if (ctx)
+        SSL_CTX_up_ref(ctx);
+}
+
+struct conn *conn_new(struct edge_loop *el, enum listener listener, h2o_socket_t *sock)
 {
     struct conn *c = must_alloc(sizeof(*c));
-    struct sockaddr_storage address;
-    char text[NI_MAXHOST];
+    struct sockaddr_storage peer;
 
     c->magic = CONN_MAGIC;
     c->listener = listener;
@@ -68,19 +74,11 @@ struct conn *conn_new(struct edge_loop *el, enum listener listener, h2o_socket_t
     c->sock = sock;
     c->handshaken = listener == LISTENER_OPS;
     c->opened_ns = clock_mono_ns();
-    c->held = ctx;
-    if (ctx)
-        SSL_CTX_up_ref(ctx);
     c->receiving = UINT_MAX;
     c->peer.connection_id = atomic_fetch_add(&el->edge->next_connection, 1) + 1;
-    if (h2o_socket_getpeername(sock, (struct sockaddr *)&address) != 0) {
-        size_t n = h2o_socket_getnumerichost((struct sockaddr *)&address, sizeof(address), text);
-
-        if (n != SIZE_MAX && n < sizeof(c->peer.address)) {
-            memcpy(c->peer.address, text, n);
-            c->peer.address[n] = 0;
-        }
-    }
+    if (h2o_socket_getpeername(sock, (struct sockaddr *)&peer) != 0 &&
+        address_of_sockaddr((const struct sockaddr *)&peer, &c->from))
+        address_text(&c->from, c->peer.address);
     c->next = el->conns;
     if (c->next)
         c->next->prev = c;

@@ -126,6 +126,19 @@ static enum rc open_port(struct edge *e, enum listener listener, const char *add
     return rc;
 }
 
+static bool read_balancers(struct edge *e, char *why, size_t why_size)
+{
+    struct slice bad;
+    enum rc rc =
+        network_list_parse(slice_of(e->config.params->proxy_from), e->balancers, BALANCERS_MAX, &e->n_balancers, &bad);
+
+    if (rc == RC_OVER_QUOTA)
+        snprintf(why, why_size, "proxy_from has more than %d networks", BALANCERS_MAX);
+    else if (rc != RC_OK)
+        snprintf(why, why_size, "proxy_from: \"%.*s\" is not a network like 10.0.0.0/8", (int)bad.n, bad.p);
+    return rc == RC_OK;
+}
+
 struct edge *edge_new(const struct edge_config *config, char *ret_why, size_t why_size)
 {
     struct edge *e = must_alloc(sizeof(*e));
@@ -135,7 +148,7 @@ struct edge *edge_new(const struct edge_config *config, char *ret_why, size_t wh
     e->n_loops = (int)config->params->loops;
     e->loops = must_alloc(sizeof(struct edge_loop) * (size_t)e->n_loops);
     e->max_conns = connection_limit();
-    e->tls = tls_new(config->params, ret_why, why_size);
+    e->tls = read_balancers(e, ret_why, why_size) ? tls_new(config->params, ret_why, why_size) : NULL;
     if (e->tls && config->params->web_root[0])
         e->files = files_load(config->params->web_root, ret_why, why_size);
     if (!e->tls || (config->params->web_root[0] && !e->files)) {

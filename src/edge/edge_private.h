@@ -7,6 +7,7 @@
 #ifndef SEKISHO_EDGE_PRIVATE_H
 #define SEKISHO_EDGE_PRIVATE_H
 
+#include "common/network.h"
 #include "edge/edge.h"
 #include "edge/loop_private.h"
 #include <h2o.h>
@@ -18,6 +19,7 @@
 #define BODY_SLACK         ((size_t)64 * 1024) /* beyond a route's limit a body is still read, to be answered with 413 */
 #define STREAM_CEILING     ((size_t)64 * 1024)
 #define FILE_CHUNK         ((size_t)64 * 1024)
+#define BALANCERS_MAX      32 /* networks */
 #define EDGE_TICK_MS       250
 #define EDGE_TICK_NS       (EDGE_TICK_MS * UINT64_C(1000000))
 
@@ -29,6 +31,7 @@ struct conn {
     uint32_t magic;
     enum listener listener;
     struct peer peer;
+    struct address from; /* as in peer.address */
     struct edge_loop *el;
     h2o_socket_t *sock;
     SSL *ssl;      /* the socket's; NULL before the handshake and on the ops port */
@@ -107,6 +110,8 @@ struct edge {
     struct tls *tls;
     struct files *files;
     struct helper *helper;
+    struct network balancers[BALANCERS_MAX]; /* send a PROXY header first */
+    size_t n_balancers;
     size_t body_hard_limit[SITES];
     atomic_uint n_conns; /* of clients: not the ops port */
     unsigned max_conns;
@@ -115,7 +120,8 @@ struct edge {
 };
 
 /* conn.c */
-struct conn *conn_new(struct edge_loop *el, enum listener listener, h2o_socket_t *sock, SSL_CTX *ctx);
+struct conn *conn_new(struct edge_loop *el, enum listener listener, h2o_socket_t *sock);
+void conn_hold(struct conn *c, SSL_CTX *ctx); /* NULL: none */
 struct conn *conn_of(h2o_req_t *req);
 struct conn *conn_of_ssl(const SSL *ssl);
 void conn_cut(struct conn *c,

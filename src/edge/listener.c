@@ -5,6 +5,7 @@
 #include "common/counters.h"
 #include "common/event.h"
 #include "common/must.h"
+#include "edge/proxy.h"
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/tcp.h>
@@ -93,6 +94,46 @@ enum rc listener_open(const char *address, int n, int *ret_fds, char *why, size_
     return rc;
 }
 
+static void enter(struct conn *c)
+{
+    struct site *s = &c->el->sites[c->listener];
+
+    conn_hold(c, s->accept.ssl_ctx);
+    h2o_accept(&s->accept, c->sock);
+}
+
+/* What a load balancer says before the client's own first byte. Bytes behind it stay in the socket's buffer, which the
+ * library takes over. */
+static void on_proxy_header(h2o_socket_t *sock, const char *err)
+{
+    struct conn *c = sock->on_close.data;
+    struct address from;
+    size_t n;
+
+    if (err) {
+        h2o_socket_close(sock);
+        return;
+    }
+    switch (proxy_header_parse((const uint8_t *)sock->input->bytes, sock->input->size, &from, &n)) {
+    case PROXY_MORE:
+        return;
+    case PROXY_KNOWN:
+        c->from = from;
+        address_text(&c->from, c->peer.address);
+        break;
+    case PROXY_LOCAL:
+        break;
+    case PROXY_BAD:
+        count(C_connections_cut);
+        ev_info(AREA_EDGE, "no PROXY header from a load balancer", EV_STR("address", c->peer.address));
+        h2o_socket_close(sock);
+        return;
+    }
+    h2o_buffer_consume(&sock->input, n);
+    h2o_socket_read_stop(sock);
+    enter(c);
+}
+
 static void on_accept(h2o_socket_t *socket, const char *err);
 
 static void resume(void *arg)
@@ -124,6 +165,7 @@ static void on_accept(h2o_socket_t *socket, const char *err)
         return;
     for (int i = 0; i < ACCEPT_AT_ONCE; i++) {
         h2o_socket_t *sock = h2o_evloop_socket_accept(socket);
+        struct conn *c;
 
         if (!sock) {
             if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
@@ -134,8 +176,11 @@ static void on_accept(h2o_socket_t *socket, const char *err)
             h2o_socket_close(sock);
             continue;
         }
-        conn_new(s->el, s->listener, sock, s->accept.ssl_ctx);
-        h2o_accept(&s->accept, sock);
+        c = conn_new(s->el, s->listener, sock);
+        if (s->listener != LISTENER_OPS && network_list_has(e->balancers, e->n_balancers, &c->from))
+            h2o_socket_read_start(sock, on_proxy_header);
+        else
+            enter(c);
     }
 }
 

@@ -119,6 +119,8 @@ static enum rc whoami(struct call *c)
     json_object_open(&w);
     json_key(&w, "verdict");
     json_str(&w, slice_of(verdicts[c->peer->verdict]));
+    json_key(&w, "address");
+    json_str(&w, slice_of(c->address));
     json_key(&w, "tenant");
     json_str(&w, slice_of(c->peer->tenant));
     json_key(&w, "device");

@@ -675,5 +675,57 @@ class Drain(unittest.TestCase):
         self.assertLess(time.monotonic() - began, 8)
 
 
+class BehindBalancer(EdgeTest):
+    """PROXY protocol v2 from 127.0.0.64/26; everybody else calls as before."""
+
+    args = ("proxy_from=127.0.0.64/26, ::1", "patience_receive=2000")
+    SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
+    KNOWN = SIGNATURE + b"\x21\x11\0\x0c" + bytes([192, 0, 2, 17, 127, 0, 0, 1, 0xd4, 0x31, 0x20, 0xfb])
+
+    def ask(self, source, *parts, pause=0.1):
+        """Who the server takes the caller for; None when it hung up."""
+        with socket.create_connection(("127.0.0.1", self.probe.agent), timeout=5, source_address=(source, 0)) as raw:
+            for part in parts:
+                raw.sendall(part)
+                time.sleep(pause)
+            try:
+                with context(("http/1.1",)).wrap_socket(raw) as s:
+                    s.sendall(b"GET /agent/v1/whoami HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+                    out = b""
+                    while more := s.recv(65536):
+                        out += more
+            except OSError:
+                return None
+            return json.loads(out.partition(b"\r\n\r\n")[2])["address"]
+
+    def test_the_clients_address_counts(self):
+        self.assertEqual(self.ask("127.0.0.70", self.KNOWN), "192.0.2.17")
+        self.assertEqual(self.ask("127.0.0.70", self.KNOWN[:5], self.KNOWN[5:17], self.KNOWN[17:]), "192.0.2.17")
+        v6 = self.SIGNATURE + b"\x21\x21\0\x24" + b"\x20\x01\x0d\xb8" + bytes(11) + b"\x05" + bytes(20)
+        self.assertEqual(self.ask("127.0.0.70", v6), "2001:db8::5")
+        self.assertEqual(self.ask("127.0.0.70", self.SIGNATURE + b"\x20\0\0\0"), "127.0.0.70")  # LOCAL
+        self.assertEqual(self.ask("127.0.0.1"), "127.0.0.1")
+
+    def test_neither_missing_nor_forged(self):
+        before = self.probe.metric("connections_cut")
+        self.assertIsNone(self.ask("127.0.0.70"))  # a balancer that says nothing
+        self.assertIsNone(self.ask("127.0.0.70", b"PROXY TCP4 192.0.2.17 127.0.0.1 1 2\r\n"))
+        self.assertIsNone(self.ask("127.0.0.70", self.SIGNATURE + b"\x21\x11\xff\xff" + bytes(2000)))
+        self.assertEqual(self.probe.metric("connections_cut"), before + 3)
+        self.assertIsNone(self.ask("127.0.0.1", self.KNOWN))  # a client that says he is someone else
+
+    def test_header_that_never_ends(self):
+        with socket.create_connection(("127.0.0.1", self.probe.agent), timeout=5, source_address=("127.0.0.70", 0)) as slow:
+            slow.sendall(self.KNOWN[:20])
+            self.assertEqual(self.ask("127.0.0.70", self.KNOWN), "192.0.2.17")
+            slow.settimeout(15)
+            self.assertEqual(slow.recv(1), b"")  # patience_receive is over
+
+    def test_wrong_networks(self):
+        for networks, text in (("10.0.0.1/8", "10.0.0.1/8"), ("x", '"x" is not a network'), (",".join(["::1"] * 33), "more than 32")):
+            with self.assertRaisesRegex(RuntimeError, text):
+                Probe(f"proxy_from={networks}")
+
+
 if __name__ == "__main__":
     unittest.main(verbosity=2)
