@@ -147,7 +147,8 @@ static bool all_zero(struct segment_reader *r, uint64_t off)
 }
 
 /* The record at offset off, when there is a whole and sound one. */
-static enum segment_found record_at(struct segment_reader *r, uint64_t off, struct journal_record *ret, uint64_t *ret_next)
+static enum segment_found record_at(struct segment_reader *r, uint64_t off, struct journal_record *ret,
+                                    uint64_t *ret_next)
 {
     size_t n;
     const uint8_t *p = peek(r, off, SEGMENT_RECORD_MAX, &n);
@@ -171,8 +172,8 @@ static enum segment_found record_at(struct segment_reader *r, uint64_t off, stru
     return SEGMENT_FOUND;
 }
 
-/* Moves to the next record. After SEGMENT_BAD the place is behind the damage, at the next sound record or the end. Slices
- * of *ret point into the window: good until the next call. */
+/* Moves to the next record. After SEGMENT_BAD the place is behind the damage, at the next sound record or the end.
+ * Slices of *ret point into the window: good until the next call. */
 enum segment_found segment_reader_next(struct segment_reader *r, struct journal_record *ret)
 {
     uint64_t next;

@@ -8,7 +8,7 @@
 #include "agent/journal.h"
 #include "common/strbuf.h"
 
-#define SEGMENT_HEADER       40 /* bytes before the first record */
+#define SEGMENT_HEADER       40                                 /* bytes before the first record */
 #define SEGMENT_RECORD_FIXED (16 + 8 + 8 + 16 + 8 + 32 + 1 + 1) /* bytes of a record beside its kind and body */
 #define SEGMENT_RECORD_MAX   (SEGMENT_RECORD_FIXED + JOURNAL_KIND_MAX + JOURNAL_BODY_MAX)
 
