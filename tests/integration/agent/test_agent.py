@@ -146,6 +146,39 @@ class AgentTest(unittest.TestCase):
         self.assertLess(self.admin.call("POST", f"/api/v1/tasks/{task['id']}/cancel").status, 300)
         self.assertEqual(self.ended(task)["state"], "cancelled")
 
+    @unittest.skipUnless(AS_ROOT, "network namespaces need root")
+    def test_isolation_by_the_console(self):
+        """From the API call to the packet that does not get through, and back; a restart of the agent changes nothing."""
+        ns = f"skiso{os.getpid() % 100000}"
+        other = f"{ns}o"
+        ip = lambda *args: subprocess.run(["ip", *args], check=True, capture_output=True, timeout=10)
+        for name in (ns, other):
+            ip("netns", "add", name)
+            self.addCleanup(ip, "netns", "del", name)
+        ip("link", "add", "skv0", "netns", ns, "type", "veth", "peer", "name", "skv1", "netns", other)
+        for name, dev, address in ((ns, "skv0", "10.98.0.1/24"), (other, "skv1", "10.98.0.2/24")):
+            ip("-n", name, "link", "set", "lo", "up")
+            ip("-n", name, "addr", "add", address, "dev", dev)
+            ip("-n", name, "link", "set", dev, "up")
+        inside = lambda name, *args: ["ip", "netns", "exec", name, "/usr/bin/python3", *args]
+        web = subprocess.Popen(inside(other, "-m", "http.server", "8080", "--bind", "10.98.0.2"), stdin=subprocess.DEVNULL,
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self.addCleanup(lambda: (web.kill(), web.wait(10)))
+        call = "import socket; socket.create_connection(('10.98.0.2', 8080), 1).close()"
+        neighbour = lambda: subprocess.run(inside(ns, "-c", call), check=False, capture_output=True, timeout=10).returncode == 0
+        self.assertTrue(until(neighbour, 10))
+        a = self.running(prevention="off", isolation_netns=ns)
+        self.assertEqual(self.ended(self.task(a, type="isolate"))["state"], "done")
+        self.assertFalse(neighbour())
+        self.assertTrue(until(lambda: self.device(a)["device"]["isolated"]), self.device(a))
+        a.kill()
+        a.start()
+        a.wait_state("connected")  # the server stays reachable
+        self.assertFalse(neighbour())
+        self.assertEqual(self.ended(self.task(a, type="end_isolation"))["state"], "done")
+        self.assertTrue(until(neighbour, 5))
+        self.assertTrue(until(lambda: not self.device(a)["device"]["isolated"]))
+
     # ---- nothing lost, nothing doubled
 
     def expect_exactly(self, agent, names, seconds=40):
