@@ -69,7 +69,7 @@ static const struct rule tenant_rules[] = {
     {"language", KIND_TEXT, false, 2, 2, FORM_LANGUAGE, NULL},
     {"hosts", KIND_LIST, false, 0, 16, FORM_HOST, NULL},
     {"groups", KIND_LIST, false, 0, 500, FORM_TEXT, NULL},
-    {"accounts", KIND_LIST, true, 1, 500, 0, account_rules},
+    {"accounts", KIND_LIST, true, 0, 500, 0, account_rules},
     {"enrolment_tokens", KIND_LIST, false, 0, 100, 0, token_rules},
     {0},
 };
