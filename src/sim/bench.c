@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* bench.c - see bench.h. Devices wait in a ring; so many operations as allowed are under way, each on another device,
- * so that the server's limits per device are the last to be met. */
+/* bench.c - see bench.h. Devices wait in a ring; so many operations as allowed are under way, each on another device
+ * (with --streams so many on each), so that the server's limits per device are the last to be met. */
 #include "sim/bench.h"
 #include "common/file.h"
 #include "common/must.h"
 #include "sim/device.h"
 #include "sim/life.h"
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -14,14 +15,16 @@
 #define SETUP_NS  (120 * NS_PER_S)
 #define WARM_UPS  4
 #define FINISH_NS (30 * NS_PER_S)
+#define LATE_NS   (2 * NS_PER_MS) /* the poller counts whole milliseconds */
 
-enum what { CHECKIN, CONNECT, VISIT, INVENTORY, DETECTIONS, IDLE };
-const char *const bench_names[] = {"checkin", "connect", "visit", "inventory", "detections", "idle", NULL};
+enum what { CHECKIN, CONNECT, VISIT, INVENTORY, DETECTIONS, IDLE, WAVES };
+const char *const bench_names[] = {"checkin", "connect", "visit", "inventory", "detections", "idle", "waves", NULL};
 
 struct job {
     struct bench *b;
     struct device *d;
     uint64_t began;
+    unsigned asked;    /* CHECKIN with --streams: not yet answered */
     struct conn *conn; /* CONNECT */
     bool done;         /* CONNECT: to be closed outside its callback; VISIT: over */
 };
@@ -32,7 +35,7 @@ struct bench {
     struct job *jobs; /* one per device */
     unsigned *ring;
     unsigned head, waiting, under_way;
-    uint64_t issued, finished, errors, resumed, until;
+    uint64_t issued, finished, errors, resumed, started, until;
     struct histogram h;
 };
 
@@ -86,11 +89,6 @@ static enum rc connect_all(struct sim *s)
     return RC_OK;
 }
 
-static bool settled(const struct device *d)
-{
-    return d->facts_digest[0] && d->held == (1u << FLEET_KINDS) - 1 && !d->changed && !d->spool.first;
-}
-
 static enum rc warm_up(struct bench *b)
 {
     struct sim *s = b->s;
@@ -102,7 +100,7 @@ static enum rc warm_up(struct bench *b)
         left = under_way = 0;
         for (unsigned n = 0; n < s->o.devices; n++, at = (at + 1) % s->o.devices) {
             struct device *d = &s->devices[at];
-            bool due = tries[at] == 0 || !settled(d);
+            bool due = tries[at] == 0 || !device_settled(d);
             left += due || d->flight;
             under_way += d->flight != NULL;
             if (!due || d->flight || under_way >= s->o.parallel || !device_online(d) ||
@@ -151,11 +149,56 @@ static void on_done(void *ctx, struct device *d, bool ok)
     ring_put(b, d->index);
 }
 
+/* With --streams: all of a connection's at once. */
+static void on_asked(void *ctx, const struct conn_answer *answer)
+{
+    struct job *j = ctx;
+    struct bench *b = j->b;
+    bool ok = !answer->failed && answer->status == 200 && answer->body.n;
+    b->under_way--;
+    b->finished += ok;
+    b->errors += !ok;
+    b->s->counts.refused += answer->status >= 400;
+    b->s->counts.failed += answer->status >= 500;
+    if (ok)
+        histogram_add(&b->h, clock_mono_ns() - j->began);
+    else
+        j->d->hold[WIRE_REASON_SPOOL] = clock_mono_ns() + (uint64_t)(answer->retry_after + 1) * NS_PER_S;
+    if (--j->asked == 0)
+        ring_put(b, j->d->index);
+}
+
+static void ask_all(struct bench *b, struct job *j)
+{
+    struct conn *c = j->d->conn;
+    unsigned n = b->s->o.streams;
+    b->issued += n;
+    b->under_way += n;
+    j->asked = n;
+    conn_cork(c);
+    for (unsigned i = 0; i < n; i++)
+        device_ask(j->d, WIRE_REASON_SPOOL, on_asked, j);
+    conn_uncork(c);
+}
+
+/* When the next operation is to begin; 0: at once. */
+static uint64_t due(const struct bench *b)
+{
+    return b->s->o.rate ? b->started + b->issued * NS_PER_S / (uint64_t)b->s->o.rate : 0;
+}
+
+static bool enough(const struct bench *b, uint64_t now)
+{
+    return (b->s->o.operations && b->issued >= b->s->o.operations) || now >= b->until;
+}
+
 static void issue_checkins(struct bench *b, uint64_t now)
 {
     struct sim *s = b->s;
-    for (unsigned looked = b->waiting; looked && b->under_way < s->o.parallel; looked--) {
-        if ((s->o.operations && b->issued >= s->o.operations) || now >= b->until)
+    unsigned streams = b->what == CHECKIN ? s->o.streams : 1;
+    for (unsigned looked = b->waiting; looked && b->under_way + streams <= s->o.parallel; looked--) {
+        uint64_t at = due(b);
+        if (enough(b, now) || at > now)
             return;
         struct job *j = &b->jobs[ring_take(b)];
         if (j->d->state != DEVICE_MEMBER)
@@ -166,10 +209,14 @@ static void issue_checkins(struct bench *b, uint64_t now)
             ring_put(b, j->d->index);
             continue;
         }
+        j->began = at && now > at + LATE_NS ? at : clock_mono_ns();
+        if (streams > 1) {
+            ask_all(b, j);
+            continue;
+        }
         prepare(b, j->d);
         b->issued++;
         b->under_way++;
-        j->began = clock_mono_ns();
         device_checkin(j->d, WIRE_REASON_SPOOL, on_done, j);
     }
 }
@@ -215,8 +262,7 @@ static void issue_connections(struct bench *b, uint64_t now)
         b->under_way--;
         ring_put(b, i);
     }
-    while (b->waiting && b->under_way < s->o.parallel && now < b->until &&
-           !(s->o.operations && b->issued >= s->o.operations)) {
+    while (b->waiting && b->under_way < s->o.parallel && !enough(b, now)) {
         struct job *j = &b->jobs[ring_take(b)];
         if (!s->o.resume)
             creds_session_set(&j->d->creds, NULL, 0);
@@ -272,9 +318,7 @@ static void on_visit(void *ctx)
 static void issue_visits(struct bench *b, uint64_t now)
 {
     struct sim *s = b->s;
-    for (unsigned looked = b->waiting; looked && b->under_way < s->o.parallel; looked--) {
-        if ((s->o.operations && b->issued >= s->o.operations) || now >= b->until)
-            return;
+    for (unsigned looked = b->waiting; looked && b->under_way < s->o.parallel && !enough(b, now); looked--) {
         struct job *j = &b->jobs[ring_take(b)];
         if (j->d->state != DEVICE_MEMBER)
             continue;
@@ -306,29 +350,63 @@ static enum rc idle_start(struct bench *b)
     for (unsigned awake = 0; awake < s->o.devices;) {
         poller_run(s->poller, NS_PER_S / 20);
         awake = 0;
-        for (unsigned i = 0; i < s->o.devices; i++)
-            awake += s->devices[i].waking && settled(&s->devices[i]);
+        for (unsigned i = 0; i < s->o.devices; i++) {
+            const struct device *d = &s->devices[i];
+            awake += device_online(d) && (d->waking || s->o.no_wake) && device_settled(d);
+        }
         if (clock_mono_ns() > until || sim_stop) {
-            sim_trouble(s, "only %u of %u devices have their wake-up stream: %.400s", awake, s->o.devices, s->why);
+            sim_trouble(s, "only %u of %u devices are connected and at rest: %.400s", awake, s->o.devices, s->why);
             return RC_UNAVAILABLE;
         }
     }
     return RC_OK;
 }
 
+/* ---- waves: all connect, all leave */
+
+static void disconnect_all(struct sim *s)
+{
+    for (unsigned i = 0; i < s->o.devices; i++)
+        device_disconnect(&s->devices[i]); /* their sessions remain */
+}
+
+static void wave(struct bench *b)
+{
+    struct sim *s = b->s;
+    uint64_t began = clock_mono_ns(), resumed = 0;
+    b->issued++;
+    for (unsigned i = 0; i < s->o.devices && !s->o.resume; i++)
+        creds_session_set(&s->devices[i].creds, NULL, 0);
+    bool ok = connect_all(s) == RC_OK;
+    for (unsigned i = 0; i < s->o.devices; i++)
+        resumed += device_resumed(&s->devices[i]);
+    disconnect_all(s);
+    b->finished += ok;
+    b->errors += !ok;
+    b->resumed += resumed;
+    histogram_add(&b->h, clock_mono_ns() - began);
+}
+
 /* ---- the loop and its result */
 
-static void gate(struct bench *b, bool ready)
+/* True: a line has come. Meanwhile the connections are looked after. */
+static bool gate(struct bench *b)
 {
-    char line[16];
-    if (!b->s->o.gate)
-        return;
-    if (ready) {
-        printf("{\"ready\":true}\n");
-        fflush(stdout);
+    struct pollfd in = {.fd = STDIN_FILENO, .events = POLLIN};
+    bool keep = b->what != CONNECT && b->what != VISIT && b->what != WAVES && b->what != IDLE;
+    char c = 0;
+    while (!sim_stop) {
+        if (poll(&in, 1, 0) <= 0) {
+            if (keep)
+                (void)connect_some(b->s);
+            poller_run(b->s->poller, NS_PER_S / 50);
+        } else if (read(STDIN_FILENO, &c, 1) != 1) {
+            return false;
+        } else if (c == '\n') {
+            return true;
+        }
     }
-    while (read(STDIN_FILENO, line, 1) == 1 && line[0] != '\n')
-        continue;
+    return false;
 }
 
 static int64_t resident_kib(void)
@@ -362,6 +440,8 @@ static void print_result(struct bench *b, double seconds, uint64_t cpu)
     json_int(&w, (int64_t)b->errors);
     json_key(&w, "refused");
     json_int(&w, (int64_t)b->s->counts.refused);
+    json_key(&w, "answers_5xx");
+    json_int(&w, (int64_t)b->s->counts.failed);
     json_key(&w, "resumed");
     json_int(&w, (int64_t)b->resumed);
     json_key(&w, "client_cpu_us");
@@ -378,26 +458,36 @@ static void print_result(struct bench *b, double seconds, uint64_t cpu)
     strbuf_done(&out);
 }
 
+static uint64_t rest(const struct bench *b)
+{
+    uint64_t at = due(b), now = clock_mono_ns(), most = NS_PER_S / 100;
+    if (!at || at > now + most)
+        return most;
+    return at > now ? at - now : NS_PER_MS;
+}
+
 static void loop(struct bench *b)
 {
-    uint64_t now = clock_mono_ns();
+    uint64_t now = clock_mono_ns(), last = now;
+    b->started = now;
     b->until = b->s->o.duration ? now + (uint64_t)b->s->o.duration * NS_PER_S : UINT64_MAX;
-    uint64_t last = now;
     for (; !sim_stop; now = clock_mono_ns()) {
         if (b->what == CONNECT)
             issue_connections(b, now);
         else if (b->what == VISIT)
             issue_visits(b, now);
-        else if (b->what != IDLE)
+        else if (b->what == WAVES && !enough(b, now))
+            wave(b);
+        else if (b->what != IDLE && b->what != WAVES)
             issue_checkins(b, now);
-        bool over = now >= b->until || (b->s->o.operations && b->issued >= b->s->o.operations);
+        bool over = enough(b, now);
         if (over && b->what == CONNECT)
             issue_connections(b, now); /* closes what is done */
         if (over && (b->under_way == 0 || now > last + FINISH_NS))
             break;
         if (!over)
             last = now;
-        poller_run(b->s->poller, NS_PER_S / 100);
+        poller_run(b->s->poller, rest(b));
     }
 }
 
@@ -414,9 +504,19 @@ static enum rc set_up(struct bench *b)
     enum rc rc = connect_all(s);
     if (rc == RC_OK)
         rc = warm_up(b);
-    for (unsigned i = 0; (b->what == CONNECT || b->what == VISIT) && i < s->o.devices; i++)
-        device_disconnect(&s->devices[i]); /* their sessions remain */
+    if (b->what == CONNECT || b->what == VISIT || b->what == WAVES)
+        disconnect_all(s);
     return rc;
+}
+
+static void round_run(struct bench *b)
+{
+    uint64_t began = clock_mono_ns(), cpu = cpu_us();
+    b->issued = b->finished = b->errors = b->resumed = 0;
+    b->s->counts.refused = b->s->counts.failed = 0;
+    b->h = (struct histogram){0};
+    loop(b);
+    print_result(b, (double)(clock_mono_ns() - began) / 1e9, cpu_us() - cpu);
 }
 
 enum rc bench_run(struct sim *s, const char *name)
@@ -431,13 +531,13 @@ enum rc bench_run(struct sim *s, const char *name)
         ring_put(&b, i);
     }
     enum rc rc = set_up(&b);
-    if (rc == RC_OK) {
-        s->counts.refused = 0;
-        gate(&b, true);
-        uint64_t began = clock_mono_ns(), cpu = cpu_us();
-        loop(&b);
-        print_result(&b, (double)(clock_mono_ns() - began) / 1e9, cpu_us() - cpu);
-        gate(&b, false);
+    if (rc == RC_OK && !s->o.gate) {
+        round_run(&b);
+    } else if (rc == RC_OK) {
+        printf("{\"ready\":true}\n");
+        fflush(stdout);
+        while (gate(&b))
+            round_run(&b);
     }
     for (unsigned i = 0; i < s->o.devices; i++)
         conn_close(&b.jobs[i].conn);

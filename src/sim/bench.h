@@ -8,9 +8,9 @@
 
 extern const char *const bench_names[]; /* ended by NULL */
 
-/* With --gate: prints {"ready":true} when all is set up and waits for a line on standard input; after the measured part
- * prints the result and waits again before the connections are closed, so that whoever measures the server can look in
- * between. */
+/* With --gate: prints {"ready":true} when all is set up; then runs once for each line on standard input and prints a
+ * result each time, until its end. In between the connections stay, so that whoever measures the server can look, and
+ * let another client run in turn. */
 enum rc bench_run(struct sim *s, const char *name) MUST_CHECK;
 
 #endif

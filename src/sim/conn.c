@@ -603,6 +603,17 @@ void conn_close(struct conn **cp)
     destroy(c);
 }
 
+void conn_cork(struct conn *c)
+{
+    c->busy++;
+}
+
+void conn_uncork(struct conn *c)
+{
+    c->busy--;
+    (void)settle(c);
+}
+
 bool conn_ready(const struct conn *c)
 {
     return c->ready && !c->dead;

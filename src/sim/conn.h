@@ -32,6 +32,9 @@ struct conn *conn_open(struct conn_target *t, struct poller *p, struct creds *cr
                        void *ctx, char *ret_why, size_t why_size);
 void conn_close(struct conn **c); /* open requests end without a callback; NULL allowed */
 bool conn_ready(const struct conn *c);
+/* Requests made between the two go out together: one write for all. */
+void conn_cork(struct conn *c);
+void conn_uncork(struct conn *c);        /* it may be gone afterwards, after its callback closed */
 bool conn_leaving(const struct conn *c); /* the server said that it goes away: send nothing new */
 
 struct conn_answer {

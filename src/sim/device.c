@@ -11,16 +11,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define REQUEST_MAX    (1024u * 1024)
-#define GZIP_ABOVE     1024
-#define EVENTS_MAX     100
-#define EVENTS_BYTES   (200u * 1024)
-#define HANDSHAKE_NS   (15 * NS_PER_S)
-#define ANSWER_NS      (30 * NS_PER_S)
-#define SILENCE_NS     (150 * NS_PER_S) /* heartbeats come each 45 to 60 s */
-#define REFUSED_NS     (60 * NS_PER_S)
-#define LINE_MAX_BYTES 512
-#define ALL_KINDS      ((1u << FLEET_KINDS) - 1)
+#define REQUEST_MAX      (1024u * 1024)
+#define GZIP_ABOVE       1024
+#define EVENTS_MAX       100
+#define EVENTS_BYTES     (200u * 1024)
+#define HANDSHAKE_NS     (15 * NS_PER_S)
+#define ANSWER_NS        (30 * NS_PER_S)
+#define SILENCE_NS       (150 * NS_PER_S) /* heartbeats come each 45 to 60 s */
+#define REFUSED_NS       (60 * NS_PER_S)
+#define BACK_OFF_NS      (2 * NS_PER_S)
+#define BACK_OFF_MOST_NS (30 * NS_PER_S)
+#define LINE_MAX_BYTES   512
+#define ALL_KINDS        ((1u << FLEET_KINDS) - 1)
 
 struct flight {
     enum wire_reason reason;
@@ -70,6 +72,8 @@ struct profile device_profile(const struct device *d)
 {
     struct profile p;
     profile_make(d->sim->o.seed, d->index, d->sim->o.language, &p);
+    if (d->sim->o.packages)
+        p.n_packages = d->sim->o.packages;
     return p;
 }
 
@@ -81,6 +85,11 @@ bool device_quiet(const struct device *d)
 bool device_resumed(const struct device *d)
 {
     return d->resumed;
+}
+
+bool device_settled(const struct device *d)
+{
+    return d->facts_digest[0] && d->held == ALL_KINDS && !d->changed && !d->spool.first;
 }
 
 bool device_online(const struct device *d)
@@ -278,6 +287,7 @@ static void refused(struct device *d, const struct conn_answer *answer, enum wir
         p = (struct wire_problem){.code = SLICE("?")};
     int seconds = answer->retry_after;
     d->sim->counts.refused++;
+    d->sim->counts.failed += answer->status >= 500;
     for (size_t i = 0; i < sizeof(for_good) / sizeof(for_good[0]); i++)
         if (slice_eq(p.code, slice_of(for_good[i])))
             gone(d, for_good[i]);
@@ -306,9 +316,14 @@ static void refused(struct device *d, const struct conn_answer *answer, enum wir
 
 static void told_commit(void *ctx, const struct spool_record *r)
 {
-    struct sim *s = ctx;
+    struct device *d = ctx;
+    struct sim *s = d->sim;
+    char device[UUID_TEXT_SIZE], epoch[UUID_TEXT_SIZE], id[UUID_TEXT_SIZE];
     if (r->added_ns)
         stats_add(&s->stats, STAT_COMMIT, clock_mono_ns() - r->added_ns);
+    if (s->record >= 0)
+        strbuf_printf(&s->recorded, "%s %s %" PRId64 " %s %s\n", uuid_text(d->id, device),
+                      uuid_text(d->spool.epoch, epoch), r->seq, uuid_text(r->id, id), wire_event_kind_text(r->kind));
 }
 
 static void events_settled(struct device *d, const struct flight *f, const struct wire_checkin_response *r)
@@ -319,7 +334,8 @@ static void events_settled(struct device *d, const struct flight *f, const struc
         device_due(d, WIRE_REASON_SPOOL, 100 * NS_PER_MS);
         return;
     }
-    d->sim->counts.events_acked += spool_ack(&d->spool, r->ack, told_commit, d->sim);
+    d->sim->counts.events_acked += spool_ack(&d->spool, r->ack, told_commit, d);
+    sim_record(d->sim);
     if (d->spool.first) /* more than one request takes, or not taken */
         device_due(d, WIRE_REASON_SPOOL, r->ack >= f->last ? 0 : NS_PER_S);
     else
@@ -431,6 +447,19 @@ void device_checkin(struct device *d, enum wire_reason reason, device_done_fn do
     arena_reset(a);
 }
 
+void device_ask(struct device *d, enum wire_reason reason, void (*done)(void *ctx, const struct conn_answer *),
+                void *ctx)
+{
+    must(device_settled(d) && device_online(d));
+    struct arena *a = d->sim->scratch;
+    struct flight f = {.reason = reason};
+    struct strbuf b;
+    strbuf_init_arena(&b, a, REQUEST_MAX);
+    write_request(d, a, &f, &b);
+    conn_post(d->conn, "/agent/v1/checkin", strbuf_slice(&b), false, done, ctx);
+    arena_reset(a);
+}
+
 /* ---- wake-up stream */
 
 static void on_line(struct device *d)
@@ -474,6 +503,7 @@ static void on_wake_done(void *ctx, const struct conn_answer *answer)
     struct device *d = ctx;
     d->waking = false;
     d->line_n = 0;
+    d->sim->counts.failed += answer->status >= 500;
     uint64_t wait = answer->retry_after > 0 ? (uint64_t)answer->retry_after * NS_PER_S
                     : answer->status == 200 ? NS_PER_S
                                             : 10 * NS_PER_S;
@@ -560,11 +590,13 @@ static void on_ready(void *ctx, bool resumed)
     device_kick(d);
 }
 
+/* As the agent does it. */
 static void back_off(struct device *d, uint64_t now)
 {
-    uint64_t wait = NS_PER_S << (d->failures < 6 ? d->failures : 6);
+    uint64_t wait = BACK_OFF_NS << (d->failures < 6 ? d->failures : 6);
+    wait = sooner(wait, BACK_OFF_MOST_NS);
     d->failures++;
-    d->next_connect = now + jitter(wait);
+    d->next_connect = now + wait / 2 + random_below(wait / 2 + 1);
 }
 
 static void on_closed(void *ctx, const char *why)

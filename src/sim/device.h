@@ -67,6 +67,11 @@ enum rc device_enrolled(struct device *d, struct slice answer) MUST_CHECK;
 /* For benches: connects, and one check-in with what waits; done comes once. */
 typedef void (*device_done_fn)(void *ctx, struct device *d, bool ok);
 void device_checkin(struct device *d, enum wire_reason reason, device_done_fn done, void *ctx);
+/* One of several check-ins at once by a device that has nothing to tell; what is answered settles nothing. done does
+ * not come when device_disconnect ends it. */
+void device_ask(struct device *d, enum wire_reason reason, void (*done)(void *ctx, const struct conn_answer *),
+                void *ctx);
+bool device_settled(const struct device *d); /* the server has acknowledged all there is to tell */
 bool device_connect(struct device *d);
 void device_disconnect(struct device *d);
 bool device_online(const struct device *d);

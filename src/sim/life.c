@@ -416,6 +416,12 @@ static void begin(struct device *d, const struct wire_task *t, uint64_t now)
     r->next = d->runs;
     d->runs = r;
     d->sim->counts.tasks_run++;
+    if (d->sim->o.tell_tasks) {
+        char execution[UUID_TEXT_SIZE], device[UUID_TEXT_SIZE];
+        printf("{\"execution\":\"%s\",\"device\":\"%s\",\"mono_ns\":%llu}\n", uuid_text(r->id, execution),
+               uuid_text(d->id, device), (unsigned long long)now);
+        fflush(stdout);
+    }
 }
 
 void tasks_take(struct device *d, const struct wire_task *list, size_t n, uint64_t now)

@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#define TOKENS_SIZE (1024 * 1024)
+
 enum kind { TEXT, NUMBER, REAL, FLAG, LANGUAGE, SEED };
 
 static struct sim_options options = {.server = "127.0.0.1:2222",
@@ -18,8 +20,9 @@ static struct sim_options options = {.server = "127.0.0.1:2222",
                                      .drain = 10,
                                      .concurrency = 16,
                                      .parallel = 64,
+                                     .streams = 1,
                                      .batch = 10};
-static const char *token_file;
+static const char *token, *token_file;
 
 static const struct option {
     const char *name, *argument;
@@ -30,8 +33,9 @@ static const struct option {
 } all[] = {
     {"--server", "HOST:PORT", TEXT, &options.server, 0, 0, "the agents' port (127.0.0.1:2222)"},
     {"--ca", "FILE", TEXT, &options.ca_file, 0, 0, "PEM of the authority that the server's certificate must come from"},
-    {"--token", "SECRET", TEXT, &options.token, 0, 0, "enrolment token for devices that are new"},
-    {"--token-file", "FILE", TEXT, &token_file, 0, 0, "the same, out of a file"},
+    {"--token", "SECRET", TEXT, &token, 0, 0, "enrolment token for devices that are new"},
+    {"--token-file", "FILE", TEXT, &token_file, 0, 0,
+     "the same, out of a file; of several lines the devices take one after the other"},
     {"--state", "FILE", TEXT, &options.state_file, 0, 0,
      "keys and journals of the fleet; the next run goes on with them"},
     {"--devices", "N", NUMBER, &options.devices, 1, 200000, "size of the fleet (10)"},
@@ -48,25 +52,33 @@ static const struct option {
     {"--concurrency", "N", NUMBER, &options.concurrency, 1, 1000, "handshakes and enrolments at once (16)"},
     {"--local-addresses", "LIST", TEXT, &options.local_addresses, 0, 0,
      "connect from these, e.g. 127.0.0.2-20, when ports run out"},
-    {"--report", "S", NUMBER, &options.report, 1, 86400, "print rates and latencies each S seconds"},
+    {"--report", "S", REAL, &options.report, 0, 86400, "print rates and latencies each S seconds"},
     {"--json", NULL, FLAG, &options.json, 0, 0, "print reports as JSON, one object per line"},
     {"--quiet", NULL, FLAG, &options.quiet, 0, 0, "print no reports for people"},
     {"--numbered", NULL, FLAG, &options.numbered, 0, 0,
      "findings carry /numbered/<device>/<1, 2, 3...> as their object, to be checked"},
+    {"--record", "FILE", TEXT, &options.record_file, 0, 0,
+     "append a line per acknowledged event: device, epoch, number, id, kind"},
     {"--no-wake", NULL, FLAG, &options.no_wake, 0, 0, "open no wake-up streams"},
+    {"--tell-tasks", NULL, FLAG, &options.tell_tasks, 0, 0,
+     "print a JSON line for each task that a device gets, with the monotonic time"},
+    {"--packages", "N", NUMBER, &options.packages, 1, CATALOGUE_PACKAGES, "installed on each device (120 to 400)"},
     {"--operations", "N", NUMBER, &options.operations, 1, 100000000, "bench: end after so many"},
     {"--parallel", "N", NUMBER, &options.parallel, 1, 100000, "bench: operations under way at once (64)"},
     {"--batch", "N", NUMBER, &options.batch, 1, 100, "bench detections: findings per check-in (10)"},
     {"--changed", "N", NUMBER, &options.changed, 0, 20, "bench inventory: changed packages; 0 sends all rows (0)"},
-    {"--resume", NULL, FLAG, &options.resume, 0, 0, "bench connect, visit: resume TLS sessions"},
-    {"--gate", NULL, FLAG, &options.gate, 0, 0, "bench: say when ready and wait for a line, before and after"},
+    {"--streams", "N", NUMBER, &options.streams, 1, 64, "bench checkin: at once on one connection (1)"},
+    {"--rate", "N", NUMBER, &options.rate, 1, 1000000,
+     "bench: begin so many operations a second; latency counts from when each was due"},
+    {"--resume", NULL, FLAG, &options.resume, 0, 0, "bench connect, visit, waves: resume TLS sessions"},
+    {"--gate", NULL, FLAG, &options.gate, 0, 0, "bench: say when ready, then run once for each line of standard input"},
 };
 
 static void usage(FILE *f)
 {
     fprintf(f, "sekisho-sim " SEKISHO_VERSION ": simulated devices over the real protocol\n\n"
                "  sekisho-sim run OPTIONS\n  sekisho-sim enrol OPTIONS\n  sekisho-sim bench "
-               "checkin|connect|inventory|detections|idle OPTIONS\n\n");
+               "checkin|connect|visit|inventory|detections|idle|waves OPTIONS\n\n");
     for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
         fprintf(f, "  %-18s %-10s %s\n", all[i].name, all[i].argument ? all[i].argument : "", all[i].help);
 }
@@ -127,19 +139,23 @@ static int read_options(int argc, char **argv)
     }
     if (!options.ca_file)
         return complain("--ca is missing%s%s", "", "");
-    if (options.token && token_file)
+    if (token && token_file)
         return complain("--token and --token-file exclude each other%s%s", "", "");
     return 0;
 }
 
-static int read_token(struct arena *a)
+static int read_tokens(struct arena *a)
 {
-    struct slice text;
-    if (!token_file)
-        return 0;
-    if (file_read(a, token_file, 4096, &text) != RC_OK)
+    struct slice text = slice_of(token);
+    if (token_file && file_read(a, token_file, TOKENS_SIZE, &text) != RC_OK)
         return complain("the token file %s cannot be read%s", token_file, "");
-    options.token = arena_cstr(a, slice_trim(text));
+    const char **tokens = ARENA_ARRAY(a, const char *, text.n / 2 + 1);
+    while (text.n) {
+        struct slice line = slice_trim(slice_cut(&text, '\n'));
+        if (line.n)
+            tokens[options.n_tokens++] = arena_cstr(a, line);
+    }
+    options.tokens = tokens;
     return 0;
 }
 
@@ -195,9 +211,9 @@ int main(int argc, char **argv)
         return 2;
     }
     int skip = bench ? 3 : 2, code = read_options(argc - skip, argv + skip);
-    struct arena *a = arena_new(16384);
+    struct arena *a = arena_new(16 * (size_t)TOKENS_SIZE);
     if (code == 0)
-        code = read_token(a);
+        code = read_tokens(a);
     sigaction(SIGINT, &sa, NULL);
     sigaction(SIGTERM, &sa, NULL);
     signal(SIGPIPE, SIG_IGN);

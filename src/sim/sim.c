@@ -4,15 +4,19 @@
 #include "common/must.h"
 #include "sim/device.h"
 #include "sim/state.h"
+#include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #define SAVE_EVERY   (60 * NS_PER_S)
 #define ENROL_TRIES  6
 #define ENROL_ANSWER (30 * NS_PER_S)
+#define NUMBERS_LIFE 1000000 /* numbers that one life of a recording fleet may use */
 
 volatile int sim_stop;
 
@@ -40,12 +44,45 @@ static void raise_files(unsigned devices)
     }
 }
 
+/* After a kill the state file may be older than what was sent: a recording fleet takes numbers that no life before it
+ * used, so that the same number twice is always a fault of the server. */
+static enum rc record_open(struct sim *s, char *why, size_t why_size)
+{
+    s->record = open(s->o.record_file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+    if (s->record < 0) {
+        snprintf(why, why_size, "the record file %s cannot be written (%s)", s->o.record_file, strerror(errno));
+        return RC_UNAVAILABLE;
+    }
+    for (unsigned i = 0; i < s->o.devices; i++)
+        if (s->devices[i].state == DEVICE_MEMBER)
+            s->devices[i].numbered = (s->devices[i].numbered / NUMBERS_LIFE + 1) * NUMBERS_LIFE;
+    return RC_OK;
+}
+
+void sim_record(struct sim *s)
+{
+    size_t at = 0;
+    while (at < s->recorded.n && !s->record_failed) {
+        ssize_t n = write(s->record, s->recorded.p + at, s->recorded.n - at);
+        if (n > 0) {
+            at += (size_t)n;
+        } else if (n == 0 || errno != EINTR) {
+            sim_trouble(s, "the record file %s cannot be written", s->o.record_file);
+            s->record_failed = true;
+            sim_stop++;
+        }
+    }
+    strbuf_clear(&s->recorded);
+}
+
 enum rc sim_new(const struct sim_options *o, struct sim **ret, char *ret_why, size_t why_size)
 {
     struct sim *s = must_alloc(sizeof(*s));
     bool known = false;
     s->o = *o;
     s->poller = poller_new();
+    s->record = -1;
+    strbuf_init(&s->recorded, SIZE_MAX / 2);
     strbuf_init(&s->beyond, SIZE_MAX / 2);
     s->scratch = arena_new(64u << 20);
     raise_files(o->devices);
@@ -62,6 +99,8 @@ enum rc sim_new(const struct sim_options *o, struct sim **ret, char *ret_why, si
         if (known)
             rc = state_load(s, o->state_file, ret_why, why_size);
     }
+    if (rc == RC_OK && o->record_file)
+        rc = record_open(s, ret_why, why_size);
     if (rc != RC_OK)
         sim_free(&s);
     else
@@ -79,6 +118,9 @@ void sim_free(struct sim **sp)
         device_done(&s->devices[i]);
     free(s->devices);
     strbuf_done(&s->beyond);
+    strbuf_done(&s->recorded);
+    if (s->record >= 0)
+        close(s->record);
     conn_target_free(&s->target);
     poller_free(&s->poller);
     arena_free(&s->scratch);
@@ -173,12 +215,19 @@ static void on_enrolled(void *ctx, const struct conn_answer *answer)
     enrol_later(e, 0);
 }
 
+static const char *token_of(const struct device *d)
+{
+    const struct sim_options *o = &d->sim->o;
+    return o->tokens[d->index % o->n_tokens];
+}
+
 static void enrol_ask(struct enroller *e)
 {
     struct arena *a = e->sim->scratch;
     e->asked = clock_mono_ns();
     e->waiting = true;
-    conn_post(e->conn, "/agent/v1/enrol", device_enrol_request(e->device, a, e->sim->o.token), false, on_enrolled, e);
+    conn_post(e->conn, "/agent/v1/enrol", device_enrol_request(e->device, a, token_of(e->device)), false, on_enrolled,
+              e);
     arena_reset(a);
     poller_arm(e->sim->poller, &e->timer, e->asked + ENROL_ANSWER);
 }
@@ -247,7 +296,7 @@ enum rc sim_enrol(struct sim *s)
                     s->o.state_file);
         return RC_DENIED;
     }
-    if (missing && !s->o.token) {
+    if (missing && !s->o.n_tokens) {
         sim_trouble(s, "%u of %u devices are not enrolled and there is no token (--token or --token-file)", missing,
                     s->o.devices);
         return missing == s->o.devices ? RC_DENIED : RC_OK;
@@ -283,6 +332,18 @@ static uint64_t waiting_events(const struct sim *s)
     return n;
 }
 
+/* How long the longest-waiting event of this run has been waiting, in milliseconds. */
+static uint64_t oldest_waiting(const struct sim *s)
+{
+    uint64_t oldest = UINT64_MAX, now = clock_mono_ns();
+    for (unsigned i = 0; i < s->o.devices; i++) {
+        const struct spool_record *r = s->devices[i].spool.first;
+        uint64_t at = r ? r->added_ns ? r->added_ns : s->started : UINT64_MAX;
+        oldest = at < oldest ? at : oldest;
+    }
+    return oldest < now ? (now - oldest) / NS_PER_MS : 0;
+}
+
 static void write_counts(struct json_writer *w, const struct sim *s)
 {
     const struct sim_counts *c = &s->counts;
@@ -298,10 +359,12 @@ static void write_counts(struct json_writer *w, const struct sim *s)
                {"connections_lost", c->lost},
                {"checkins", c->checkins},
                {"checkins_refused", c->refused},
+               {"answers_5xx", c->failed},
                {"checkins_retried", c->retried},
                {"events_made", c->events_made},
                {"events_acknowledged", c->events_acked},
                {"events_waiting", waiting_events(s)},
+               {"oldest_waiting_ms", oldest_waiting(s)},
                {"detections_made", c->detections_made},
                {"tasks_run", c->tasks_run},
                {"wakes", c->wakes},
@@ -384,8 +447,10 @@ enum rc sim_run(struct sim *s)
 {
     s->started = clock_mono_ns();
     uint64_t end = s->o.duration ? s->started + (uint64_t)s->o.duration * NS_PER_S : UINT64_MAX;
-    uint64_t every = s->o.report ? (uint64_t)s->o.report * NS_PER_S : UINT64_MAX / 2;
+    uint64_t every = s->o.report > 0 ? (uint64_t)(s->o.report * 1e9) : UINT64_MAX / 2;
     uint64_t report = s->started + every, save = s->started + SAVE_EVERY;
+    if (s->record >= 0)
+        sim_save(s); /* the numbers that this life may use */
     start_all(s);
     for (uint64_t now = s->started; now < end && !sim_stop; now = clock_mono_ns()) {
         poller_run(s->poller, NS_PER_S / 5);
@@ -403,6 +468,8 @@ enum rc sim_run(struct sim *s)
     sim_report(s, true);
     if (rc != RC_OK)
         return rc;
+    if (s->record_failed)
+        return RC_INTERNAL;
     if (waiting_events(s) == 0)
         return RC_OK;
     sim_trouble(s, "%" PRIu64 " events were not acknowledged", waiting_events(s));

@@ -9,7 +9,9 @@
 
 struct sim_options {
     const char *server, *ca_file, *state_file, *local_addresses;
-    const char *token; /* NULL: only devices of the state file */
+    const char *record_file;   /* a line per acknowledged event is appended; NULL: none */
+    const char *const *tokens; /* device i joins with token i % n_tokens; none: only devices of the state file */
+    unsigned n_tokens;
     unsigned devices;
     uint64_t seed;
     int interval;               /* seconds; 0: as the server says */
@@ -19,17 +21,20 @@ struct sim_options {
     int drain;                  /* seconds for what was not acknowledged at the end */
     int ramp;                   /* seconds over which devices connect */
     int concurrency;            /* handshakes and enrolments at once */
-    int report;                 /* seconds; 0: at the end only */
+    double report;              /* seconds; 0: at the end only */
     enum fleet_language language;
     bool json, numbered, no_wake, quiet;
     /* bench */
     unsigned operations, parallel, batch, changed; /* changed 0: whole inventories */
-    bool resume, gate;
+    unsigned streams;                              /* check-ins at once on one connection */
+    unsigned packages;                             /* of each device; 0: its own number */
+    int rate;                                      /* operations a second; 0: as fast as they are answered */
+    bool resume, gate, tell_tasks;
 };
 
 struct sim_counts {
-    uint64_t enrolled, connected, connects_failed, lost, checkins, refused, retried, events_made, events_acked,
-        detections_made, tasks_run, new_epochs, renewals, wakes;
+    uint64_t enrolled, connected, connects_failed, lost, checkins, refused, failed /* answers of 5xx */, retried,
+        events_made, events_acked, detections_made, tasks_run, new_epochs, renewals, wakes;
 };
 
 struct device;
@@ -41,6 +46,9 @@ struct sim {
     struct stats stats;
     struct sim_counts counts;
     struct device *devices; /* o.devices of them */
+    int record;             /* descriptor of the record file, -1: none */
+    bool record_failed;     /* a line of it is missing: the run ends */
+    struct strbuf recorded; /* lines of the answer in work */
     struct strbuf beyond;   /* lines of the state file for devices of a larger fleet */
     struct arena *scratch;  /* reset after each use */
     unsigned handshakes;    /* under way */
@@ -63,6 +71,7 @@ enum rc sim_enrol(struct sim *s) MUST_CHECK;
 /* Lets the devices live until the duration is over or a signal comes, then drains. RC_UNAVAILABLE: events are left that
  * the server has not acknowledged (they are in the state file). */
 enum rc sim_run(struct sim *s) MUST_CHECK;
+void sim_record(struct sim *s);  /* writes what s->recorded holds, before the next answer is looked at */
 enum rc sim_save(struct sim *s); /* a failure is printed; without --state nothing happens */
 void sim_trouble(struct sim *s, const char *fmt, ...)
     __attribute__((format(printf, 2, 3))); /* printed at most once a second */
