@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Shared by ops/demo and ops/test: messages, packages, the user that services run as, private PostgreSQL and Redis.
+# Shared by ops/demo, ops/test and ops/bench: messages, packages, the user that services run as, private PostgreSQL and Redis.
 # Sourced by bash scripts with `set -eu`; ROOT is the checkout.
 
 say() { printf '%s\n' "$*"; }
@@ -15,6 +15,7 @@ BUILD_PACKAGES="build-essential cmake ninja-build pkg-config python3 python3-yam
 RUN_PACKAGES="postgresql redis-server clamav-daemon clamav nftables openssl curl ca-certificates util-linux iproute2 procps"
 TEST_PACKAGES="libcmocka-dev clang llvm libclang-rt-14-dev clang-format clang-tidy valgrind nghttp2-client squid-openssl chromium
  fonts-ipafont-gothic dpkg-dev fakeroot file git jq libcap2-bin"
+BENCH_PACKAGES="nginx-light redis-tools binutils git"
 
 as_root() {
     if [ "$(id -u)" = 0 ]; then
