@@ -286,6 +286,16 @@ enum rc cache_worker_rate(const struct slice *keys, int n_keys, const struct sli
     return rc;
 }
 
+void cache_hold(struct slice key, int64_t ms)
+{
+    char life[24];
+    if (!cache_up())
+        return;
+    snprintf(life, sizeof life, "%" PRId64, ms);
+    const struct slice argv[] = {SLICE("SET"), key, SLICE("1"), SLICE("NX"), SLICE("PX"), slice_of(life)};
+    tell(SCRIPT_COUNT, argv, 6);
+}
+
 void cache_publish(const char *channel, struct slice message)
 {
     if (!cache_up())

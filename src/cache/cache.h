@@ -59,6 +59,9 @@ void cache_script(struct call *c, enum cache_script s, const struct slice *keys,
 enum rc cache_worker_rate(const struct slice *keys, int n_keys, const struct slice *args, int *ret_refused,
                           int64_t *ret_wait_ms) MUST_CHECK;
 
+/* Any thread, not waited for: the key exists for ms milliseconds, unless it does already. */
+void cache_hold(struct slice key, int64_t ms);
+
 /* ---- channels between replicas. Publish: any thread, not waited for. At most 8 subscriptions, made before
  * cache_start; called on loop 0. */
 void cache_publish(const char *channel, struct slice message);

@@ -96,6 +96,7 @@ static void committed(struct batch_item *item, enum rc rc, const char *sqlstate)
     }
     int tenant_no = principal_tenant_no(c->principal);
     cache_revision_fill(tenant_no, item->device, o.revision, o.digest);
+    quota_checkin_fill(item->device, o.revision, o.digest);
     tell_consoles(tenant_no, k, &o);
     answer_write(k);
 }

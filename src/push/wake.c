@@ -25,6 +25,7 @@ struct wake_stream {
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct map *streams; /* device -> struct wake_stream */
 static int heartbeat_ms;
+static struct wake_watcher watcher;
 
 static void line_write(struct stream *s, const struct wire_wake_line *line)
 {
@@ -45,6 +46,8 @@ static void tell(struct wake_stream *w, int64_t revision)
     if (revision <= w->told)
         return;
     w->told = revision;
+    if (watcher.told)
+        watcher.told(w->device, revision);
     line_write(w->stream, &(struct wire_wake_line){.has_wake = true, .wake = revision});
     count(C_wakeups_sent);
 }
@@ -67,8 +70,11 @@ static void closed(void *arg)
     struct wake_stream *w = arg;
     loop_timer_cancel(&w->heartbeat);
     pthread_mutex_lock(&lock);
-    if (map_get(streams, MAP_KEY(w->device)) == w)
+    if (map_get(streams, MAP_KEY(w->device)) == w) {
         map_remove(streams, MAP_KEY(w->device));
+        if (watcher.closed)
+            watcher.closed(w->device);
+    }
     pthread_mutex_unlock(&lock);
     count_add(C_streams_wake, -1);
     free(w);
@@ -93,6 +99,10 @@ enum rc wake_open(struct call *c, int64_t known, int64_t truth)
     struct wake_stream *older = map_put(streams, MAP_KEY(w->device), w);
     if (older)
         stream_close(older->stream);
+    else if (watcher.opened)
+        watcher.opened(w->device);
+    if (watcher.told)
+        watcher.told(w->device, known);
     line_write(w->stream, &(struct wire_wake_line){.server_time = clock_now()});
     if (truth >= 0)
         tell(w, truth);
@@ -163,6 +173,11 @@ size_t wake_list(struct wake_entry **ret)
     qsort(entries, n, sizeof *entries, entry_order);
     *ret = entries;
     return n;
+}
+
+void wake_watch(const struct wake_watcher *w)
+{
+    watcher = *w;
 }
 
 void wake_start(const struct params *p)

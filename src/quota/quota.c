@@ -7,6 +7,7 @@
 #include "call/make_permit.h"
 #include "common/counters.h"
 #include "common/must.h"
+#include "quota/lease.h"
 #include "quota/quota_local.h"
 #include <stdio.h>
 
@@ -24,10 +25,12 @@ void quota_start(const struct params *p)
 {
     (void)p; /* limits are of the plans */
     quota_local_reset();
+    lease_start();
 }
 
 void quota_stop(void)
 {
+    lease_stop();
     quota_local_reset();
 }
 
@@ -224,6 +227,13 @@ enum stage_result quota_take(struct call *c)
 
 /* ---- check-ins */
 
+char *quota_checkin_key(char ret[QUOTA_KEY_MAX], enum wire_reason reason, struct uuid device)
+{
+    char id[UUID_TEXT_SIZE];
+    snprintf(ret, QUOTA_KEY_MAX, "sk:q:%s:%s", wire_reason_text(reason), uuid_text(device, id));
+    return ret;
+}
+
 struct checkin_ask {
     enum wire_reason reason;
     struct slice keys[3];
@@ -265,6 +275,17 @@ static void gate_open(struct call *c, const struct checkin_ask *k, const struct 
     k->done(c, &gate, k->arg);
 }
 
+static void leased(struct call *c, const struct checkin_ask *k, const struct quota_outcome *o,
+                   const struct cache_revision *r)
+{
+    struct uuid device = principal_subject(c->principal);
+    uint64_t now = clock_mono_ns();
+    if (o->allowed)
+        lease_begin(device, k->reason, &k->rate, now);
+    if (r->known)
+        lease_fill(device, r->revision, r->digest, now);
+}
+
 static void checkin_rated(struct call *c, const struct cache_reply *r, void *arg)
 {
     struct checkin_ask *k = arg;
@@ -274,10 +295,24 @@ static void checkin_rated(struct call *c, const struct cache_reply *r, void *arg
         o = (struct quota_outcome){.allowed = r->value[0].num == 1, .wait_ms = r->value[1].num};
         if (!cache_revision_read(r, 2, &revision))
             revision = (struct cache_revision){0};
+        leased(c, k, &o, &revision);
     } else {
         o = quota_local_take(&k->keys[1], &k->rate, 1, clock_mono_ns());
     }
     gate_open(c, k, &o, &revision);
+}
+
+/* The lease decides alone, or does not. */
+static bool by_lease(struct call *c, const struct checkin_ask *k)
+{
+    struct lease_view v;
+    if (!lease_take(principal_subject(c->principal), k->reason, &k->rate, clock_mono_ns(), &v))
+        return false;
+    struct quota_outcome o = {.allowed = v.allowed, .wait_ms = v.wait_ms};
+    struct cache_revision r = {.known = v.known, .revision = v.revision, .digest = slice_mem(v.digest, v.digest_n)};
+    r.digest = arena_copy(c->arena, r.digest);
+    gate_open(c, k, &o, &r);
+    return true;
 }
 
 void quota_checkin(struct call *c, enum wire_reason reason,
@@ -287,17 +322,20 @@ void quota_checkin(struct call *c, enum wire_reason reason,
     struct uuid device = principal_subject(c->principal);
     struct checkin_ask *k = ARENA_NEW(c->arena, struct checkin_ask);
     *k = (struct checkin_ask){.reason = reason, .rate = rate_of(reason), .done = done, .arg = arg};
+    if (reason == WIRE_REASON_SCHEDULED) {
+        k->floor_s = t->min_interval > 0 ? t->min_interval : 1;
+        k->rate = (struct quota_rate){1 / ((double)k->floor_s * FLOOR_SHARE), 1};
+    }
+    if (by_lease(c, k))
+        return;
     k->keys[0] = cache_revision_key(c->arena, t->no, device);
-    k->keys[1] = slice_of(subject_key(c, wire_reason_text(reason)));
+    k->keys[1] = slice_of(quota_checkin_key(arena_alloc(c->arena, QUOTA_KEY_MAX), reason, device));
     k->keys[2] = SLICE(CACHE_ERA_KEY);
     struct slice args[3];
     int n = 3;
-    if (reason == WIRE_REASON_SCHEDULED) {
-        k->floor_s = t->min_interval > 0 ? t->min_interval : 1;
-        double least = (double)k->floor_s * FLOOR_SHARE;
-        k->rate = (struct quota_rate){1 / least, 1};
+    if (k->floor_s) {
         args[0] = SLICE("floor");
-        args[1] = slice_of(arena_printf(c->arena, "%lld", (long long)(least * 1000)));
+        args[1] = slice_of(arena_printf(c->arena, "%lld", (long long)(1000 / k->rate.rate + 0.5)));
         n = 2;
     } else {
         args[0] = SLICE("bucket");
@@ -305,4 +343,9 @@ void quota_checkin(struct call *c, enum wire_reason reason,
         args[2] = number(c, k->rate.burst);
     }
     cache_script(c, SCRIPT_CHECKIN, k->keys, 3, args, n, checkin_rated, k);
+}
+
+void quota_checkin_fill(struct uuid device, int64_t revision, struct slice digest)
+{
+    lease_fill(device, revision, digest, clock_mono_ns());
 }

@@ -30,6 +30,9 @@ struct checkin_gate {
 void quota_checkin(struct call *c, enum wire_reason reason,
                    void (*done)(struct call *c, const struct checkin_gate *gate, void *arg), void *arg);
 
+/* After a commit: what the device has to hold, for check-ins that are decided without Redis. Any thread. */
+void quota_checkin_fill(struct uuid device, int64_t revision, struct slice digest);
+
 /* For our own work on behalf of one tenant. */
 const struct permit *quota_permit_service(struct arena *a, const struct tenant_scope *s);
 

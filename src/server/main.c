@@ -13,6 +13,7 @@
 #include "push/live.h"
 #include "push/presence.h"
 #include "push/wake.h"
+#include "quota/lease.h"
 #include "quota/quota.h"
 #include "server/pipeline.h"
 #include "server/server.h"
@@ -58,6 +59,7 @@ static void start_before_threads(struct server *s)
 static void start_on_loops(struct server *s)
 {
     quota_start(&s->params);
+    wake_watch(&(struct wake_watcher){lease_open, lease_told, lease_close});
     wake_start(&s->params);
     live_start();
     cache_start(&s->params); /* subscriptions have been made */
