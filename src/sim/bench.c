@@ -123,6 +123,27 @@ static enum rc warm_up(struct bench *b)
     return rc;
 }
 
+/* As agents do it: the stream stays open beside the check-ins. */
+static enum rc open_streams(struct bench *b)
+{
+    struct sim *s = b->s;
+    uint64_t now = clock_mono_ns(), until = now + SETUP_NS;
+    for (unsigned i = 0; i < s->o.devices; i++)
+        if (device_online(&s->devices[i]) && !s->devices[i].waking)
+            device_open_wake(&s->devices[i], now);
+    for (unsigned heard = 0; heard < s->o.devices;) {
+        poller_run(s->poller, NS_PER_S / 20);
+        heard = 0;
+        for (unsigned i = 0; i < s->o.devices; i++)
+            heard += s->devices[i].waking && s->devices[i].heard > now;
+        if (clock_mono_ns() > until || sim_stop) {
+            sim_trouble(s, "only %u of %u devices have their wake-up stream: %.400s", heard, s->o.devices, s->why);
+            return RC_UNAVAILABLE;
+        }
+    }
+    return RC_OK;
+}
+
 /* ---- check-ins of all kinds */
 
 static void prepare(struct bench *b, struct device *d)
@@ -504,6 +525,8 @@ static enum rc set_up(struct bench *b)
     enum rc rc = connect_all(s);
     if (rc == RC_OK)
         rc = warm_up(b);
+    if (rc == RC_OK && b->what != CONNECT && b->what != VISIT && b->what != WAVES && !s->o.no_wake)
+        rc = open_streams(b);
     if (b->what == CONNECT || b->what == VISIT || b->what == WAVES)
         disconnect_all(s);
     return rc;

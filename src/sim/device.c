@@ -511,7 +511,7 @@ static void on_wake_done(void *ctx, const struct conn_answer *answer)
     device_kick(d);
 }
 
-static void open_wake(struct device *d, uint64_t now)
+void device_open_wake(struct device *d, uint64_t now)
 {
     char path[64];
     snprintf(path, sizeof(path), "/agent/v1/wake?revision=%" PRId64, d->revision);
@@ -714,7 +714,7 @@ static uint64_t online(struct device *d, uint64_t now, uint64_t next)
     }
     if (d->conn && !d->sim->o.no_wake && !d->waking && !d->flight) { /* with the revision that the check-in brought */
         if (now >= d->next_wake)
-            open_wake(d, now);
+            device_open_wake(d, now);
         else
             next = sooner(next, d->next_wake);
     }

@@ -66,6 +66,7 @@ enum rc device_enrolled(struct device *d, struct slice answer) MUST_CHECK;
 
 /* For benches: connects, and one check-in with what waits; done comes once. */
 typedef void (*device_done_fn)(void *ctx, struct device *d, bool ok);
+void device_open_wake(struct device *d, uint64_t now); /* connected, and without one */
 void device_checkin(struct device *d, enum wire_reason reason, device_done_fn done, void *ctx);
 /* One of several check-ins at once by a device that has nothing to tell; what is answered settles nothing. done does
  * not come when device_disconnect ends it. */
