@@ -46,9 +46,10 @@ def tenant(name, accounts=()):
 
 def cheap_hash(password):
     """An Argon2id hash of the least cost: signing in many people must not be what is measured."""
-    lib = ctypes.CDLL("libargon2.so.1")
+    encode = ctypes.CDLL("libargon2.so.1").argon2id_hash_encoded
+    encode.argtypes = [ctypes.c_uint32] * 3 + [ctypes.c_char_p, ctypes.c_size_t] * 2 + [ctypes.c_size_t, ctypes.c_char_p, ctypes.c_size_t]
     out = ctypes.create_string_buffer(256)
-    if lib.argon2id_hash_encoded(1, 8, 1, password.encode(), len(password), os.urandom(16), 16, 32, out, 256) != 0:
+    if encode(1, 8, 1, password.encode(), len(password), os.urandom(16), 16, 32, out, 256) != 0:
         raise RuntimeError("Argon2 does not work")
     return out.value.decode()
 
