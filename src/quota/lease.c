@@ -6,6 +6,7 @@
 #include "common/map.h"
 #include "common/must.h"
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define REASONS       (WIRE_REASON_START + 1)
@@ -47,6 +48,13 @@ static struct lease *find(struct uuid device)
 }
 
 /* ---- the stream's life */
+
+char *quota_checkin_key(char ret[QUOTA_KEY_MAX], enum wire_reason reason, struct uuid device)
+{
+    char id[UUID_TEXT_SIZE];
+    snprintf(ret, QUOTA_KEY_MAX, "sk:q:%s:%s", wire_reason_text(reason), uuid_text(device, id));
+    return ret;
+}
 
 void lease_open(struct uuid device)
 {

@@ -227,13 +227,6 @@ enum stage_result quota_take(struct call *c)
 
 /* ---- check-ins */
 
-char *quota_checkin_key(char ret[QUOTA_KEY_MAX], enum wire_reason reason, struct uuid device)
-{
-    char id[UUID_TEXT_SIZE];
-    snprintf(ret, QUOTA_KEY_MAX, "sk:q:%s:%s", wire_reason_text(reason), uuid_text(device, id));
-    return ret;
-}
-
 struct checkin_ask {
     enum wire_reason reason;
     struct slice keys[3];
