@@ -159,22 +159,26 @@ class House:
     # ---- what the server says of itself
 
     def counters(self, service=None):
-        """All metrics without labels, by their names without the prefix."""
+        """All metrics by their names without the prefix; series that differ by labels are added up."""
         c = http.client.HTTPConnection("127.0.0.1", (service or self.service).ops_port, timeout=20)
         try:
             c.request("GET", "/metrics")
             text = c.getresponse().read().decode()
         finally:
             c.close()
-        return {m[1].removesuffix("_total"): float(m[2]) for m in re.finditer(r"^sekisho_(\w+)(?:{[^}]*})? ([\d.e+]+)$", text, re.M)}
+        found = {}
+        for name, value in re.findall(r"^sekisho_(\w+)(?:{[^}]*})? ([-\d.e+]+)$", text, re.M):
+            name = name.removesuffix("_total")
+            found[name] = found.get(name, 0.0) + float(value)
+        return found
 
     def statements(self, on):
         """Counting of statements by PostgreSQL itself; off while CPU time is measured, on both sides. Off gives what was counted:
-        (text, calls, total ms, greatest ms), the most frequent first."""
+        (text, calls, rows, total ms, greatest ms), the most frequent first."""
         found = []
         if not on:
-            found = [(q, int(c), float(t), float(m)) for q, c, t, m in self.cell.sql(
-                "SELECT query, calls, total_exec_time, max_exec_time FROM pg_stat_statements WHERE query !~ 'pg_stat_statements' ORDER BY calls DESC")]
+            found = [(q, int(c), int(r), float(t), float(m)) for q, c, r, t, m in self.cell.sql(
+                "SELECT query, calls, rows, total_exec_time, max_exec_time FROM pg_stat_statements WHERE query !~ 'pg_stat_statements' ORDER BY calls DESC")]
         self.cell.sql(f"ALTER SYSTEM SET pg_stat_statements.track = '{'top' if on else 'none'}'")
         self.cell.sql("SELECT pg_reload_conf()")
         if on:

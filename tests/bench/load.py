@@ -102,9 +102,9 @@ class Pace:
 
     def wait(self, least, each):
         """least: check-ins that a device must be able to have; each: what the round takes from it on the average."""
-        if least > self.BURST:
-            raise RuntimeError(f"a round of {least:.0f} check-ins for each device is more than the service allows")
-        now = time.monotonic()
+        if each > self.BURST * 0.9:
+            raise RuntimeError(f"a round of {each:.0f} check-ins for each device is more than the service allows")
+        now, least = time.monotonic(), min(least, self.BURST)
         self.left = min(self.BURST, self.left + (now - self.at) * self.RATE)
         pause = max(0.0, (least - self.left) / self.RATE)
         time.sleep(pause)

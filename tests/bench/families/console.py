@@ -99,7 +99,7 @@ def console(h):
         yield figure(f"of these, {kind} ({len(mine)} kinds): p95", percentile(times, 95), "ms", at_most=GOAL_MS,
                      detail=f"p50 {percentile(times, 50):.1f} ms; worst: {slow[1]} ({percentile(slow[0], 95):.0f} ms)",
                      p50=percentile(times, 50), p99=percentile(times, 99))
-    slow = [(q, c, m) for q, c, _, m in counted if m > 100]
+    slow = [(q, c, m) for q, c, _, _, m in counted if m > 100]
     yield figure("statements that took over 100 ms", len(slow), "statements", at_most=0,
                  detail="; ".join(f"{m:.0f} ms, {c} times: {cut(q)}" for q, c, m in sorted(slow, key=lambda x: -x[2])[:3]), slow=[(cut(q), c, m) for q, c, m in slow])
     yield figure("reads of the whole device table meanwhile", scans, "scans", at_most=0, detail=f"of {asked:,} requests")
