@@ -143,6 +143,8 @@ static void script_came(const redisReply *reply, void *arg)
         ev_warn(AREA_CACHE, "script failed", EV_STR("script", script_sources[q->script].name),
                 EV_STR("why", reply->str));
     }
+    ev_debug(AREA_CACHE, "script", EV_STR("name", script_sources[q->script].name), EV_STR("trace", q->call->trace_id),
+             EV_STR("answered", r.ok ? "yes" : "no"));
     q->done(q->call, &r, q->arg);
 }
 
@@ -294,6 +296,13 @@ void cache_hold(struct slice key, int64_t ms)
     snprintf(life, sizeof life, "%" PRId64, ms);
     const struct slice argv[] = {SLICE("SET"), key, SLICE("1"), SLICE("NX"), SLICE("PX"), slice_of(life)};
     tell(SCRIPT_COUNT, argv, 6);
+}
+
+void cache_forget(struct slice key)
+{
+    const struct slice argv[] = {SLICE("DEL"), key};
+    if (cache_up())
+        tell(SCRIPT_COUNT, argv, 2);
 }
 
 void cache_publish(const char *channel, struct slice message)

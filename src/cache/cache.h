@@ -59,6 +59,8 @@ void cache_script(struct call *c, enum cache_script s, const struct slice *keys,
 enum rc cache_worker_rate(const struct slice *keys, int n_keys, const struct slice *args, int *ret_refused,
                           int64_t *ret_wait_ms) MUST_CHECK;
 
+/* Any thread, not waited for: deletes a key of quota/'s. */
+void cache_forget(struct slice key);
 /* Any thread, not waited for: the key exists for ms milliseconds, unless it does already. */
 void cache_hold(struct slice key, int64_t ms);
 

@@ -2,11 +2,57 @@
 /* call.c - filling a call's answer: header fields, problem+json, compression. Runs on the thread that owns the call at
  * the time; memory is the call's arena. */
 #include "call/call.h"
+#include "common/event.h"
 #include "common/gzip.h"
 #include "common/must.h"
 
 #define PROBLEM_CEILING 8192
 #define COMPRESS_FROM   1024
+
+void call_context(const struct call *c)
+{
+    if (c)
+        event_thread_context(c->trace_id, c->scope ? scope_tenant(c->scope)->id : NULL);
+    else
+        event_thread_context(NULL, NULL);
+}
+
+static bool is_lower_hex(struct slice s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (!(s.p[i] >= '0' && s.p[i] <= '9') && !(s.p[i] >= 'a' && s.p[i] <= 'f'))
+            return false;
+    return true;
+}
+
+static bool all_are(struct slice s, char c)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (s.p[i] != c)
+            return false;
+    return true;
+}
+
+/* version "-" trace-id "-" parent-id "-" flags; what stands behind them is of later versions than 00. */
+bool traceparent_read(struct slice v, char ret_trace_id[33])
+{
+    struct slice version, trace, parent, flags;
+
+    if (v.n < 55 || v.p[2] != '-' || v.p[35] != '-' || v.p[52] != '-')
+        return false;
+    version = slice_mem(v.p, 2);
+    trace = slice_mem(v.p + 3, 32);
+    parent = slice_mem(v.p + 36, 16);
+    flags = slice_mem(v.p + 53, 2);
+    if (!is_lower_hex(version) || !is_lower_hex(trace) || !is_lower_hex(parent) || !is_lower_hex(flags) ||
+        slice_eq(version, SLICE("ff")) || all_are(trace, '0') || all_are(parent, '0'))
+        return false;
+    if (v.n > 55 && (slice_eq(version, SLICE("00")) || v.p[55] != '-'))
+        return false;
+    memcpy(ret_trace_id, trace.p, 32);
+    ret_trace_id[32] = 0;
+    return true;
+}
 
 void call_after_commit(struct call *c, void (*fn)(void *), void *arg)
 {

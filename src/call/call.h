@@ -78,7 +78,8 @@ struct call {
     struct slice body; /* as sent, maybe gzip */
     bool japanese;     /* language of texts: from Accept-Language, else Japanese */
     usec_t received;
-    uint64_t deadline_ns; /* clock_mono_ns */
+    uint64_t received_ns, deadline_ns; /* clock_mono_ns */
+    int latency;                       /* the histogram of its time (enum counter), when it is not that of its port */
 
     const struct route *route;
     struct slice args[ROUTE_ARGS];
@@ -124,9 +125,14 @@ struct slice problem_json(struct arena *a, const struct fault *f, enum problem p
  */
 void answer_compress(struct call *c);
 bool accepts_encoding(struct slice accept_encoding, struct slice coding); /* of an Accept-Encoding field */
+/* Lines of this thread carry the call's trace id and tenant from now on; until call_finish, or call_context(NULL). */
+void call_context(const struct call *c);
+/* W3C trace context, strictly: its trace id, 32 digits and NUL, or false. */
+bool traceparent_read(struct slice value, char ret_trace_id[33]);
 /* The home of a call after its last stage, from any thread; never touch c afterwards. */
 static inline void call_finish(struct call *c)
 {
+    call_context(NULL);
     c->finish(c);
 }
 

@@ -2,38 +2,35 @@
 /* counters.c - a block of counters per thread, on a list that only grows. A block has one writer, so adding is a plain
  * load and store; readers may miss the last add, never see half of one. The block of a thread that ended is taken over,
  * with its numbers, by the next thread that starts. */
-#include "common/counters.h"
+#include "common/counters_private.h"
 #include "common/must.h"
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 
-struct block {
-    _Atomic int64_t v[C_COUNT];
-    struct block *next; /* fixed once the block is on the list */
-    atomic_bool taken;
-};
-
-static const struct {
-    const char *name;
-    const char *kind;
-    const char *help;
-} table[] = {
-#define COUNTER(name, help) {#name, "counter", help},
-#define GAUGE(name, help)   {#name, "gauge", help},
-#include "common/counters.def"
-#undef COUNTER
-#undef GAUGE
-};
-
-static struct block *_Atomic blocks;
-static _Thread_local struct block *mine;
+static struct counter_block *_Atomic blocks;
+static _Atomic int64_t set_values[C_COUNT]; /* of gauges that are set, not counted */
+static _Thread_local struct counter_block *mine;
 static pthread_key_t at_thread_end;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
+/* Bounds of a histogram, by its first slot. */
+static const struct {
+    const int64_t *bounds;
+    unsigned n;
+} bounds_of[C_COUNT] = {
+#define HISTOGRAM(name, help, ...) \
+    [C_##name] = {(const int64_t[]){__VA_ARGS__}, sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)},
+#include "common/counters.def"
+};
+
+#define HISTOGRAM(name, help, ...)                                                            \
+    _Static_assert(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t) + 2 <= HISTOGRAM_SLOTS, \
+                   "more bounds than a histogram has slots");
+#include "common/counters.def"
+
 static void leave(void *block)
 {
-    struct block *b = block;
+    struct counter_block *b = block;
 
     mine = NULL;
     atomic_store_explicit(&b->taken, false, memory_order_release);
@@ -44,9 +41,9 @@ static void setup(void)
     must(pthread_key_create(&at_thread_end, leave) == 0);
 }
 
-static struct block *take_over(void)
+static struct counter_block *take_over(void)
 {
-    for (struct block *b = atomic_load(&blocks); b; b = b->next) {
+    for (struct counter_block *b = atomic_load(&blocks); b; b = b->next) {
         bool no = false;
 
         if (atomic_compare_exchange_strong(&b->taken, &no, true))
@@ -55,10 +52,10 @@ static struct block *take_over(void)
     return NULL;
 }
 
-static struct block *create(void)
+static struct counter_block *create(void)
 {
-    size_t size = (sizeof(struct block) + 63) & ~(size_t)63;
-    struct block *b = aligned_alloc(64, size); /* no two threads in one cache line */
+    size_t size = (sizeof(struct counter_block) + 63) & ~(size_t)63;
+    struct counter_block *b = aligned_alloc(64, size); /* no two threads in one cache line */
 
     must(b != NULL);
     memset(b, 0, size);
@@ -69,7 +66,7 @@ static struct block *create(void)
     return b;
 }
 
-static struct block *own(void)
+struct counter_block *counters_own(void)
 {
     if (__builtin_expect(!mine, 0)) {
         pthread_once(&once, setup);
@@ -81,11 +78,19 @@ static struct block *own(void)
     return mine;
 }
 
+struct counter_block *counters_list(void)
+{
+    return atomic_load(&blocks);
+}
+
+static void add(_Atomic int64_t *v, int64_t n)
+{
+    atomic_store_explicit(v, atomic_load_explicit(v, memory_order_relaxed) + n, memory_order_relaxed);
+}
+
 void count_add(enum counter c, int64_t n)
 {
-    _Atomic int64_t *v = &own()->v[c];
-
-    atomic_store_explicit(v, atomic_load_explicit(v, memory_order_relaxed) + n, memory_order_relaxed);
+    add(&counters_own()->v[c], n);
 }
 
 void count(enum counter c)
@@ -95,24 +100,53 @@ void count(enum counter c)
 
 void count_set(enum counter c, int64_t v)
 {
-    atomic_store_explicit(&own()->v[c], v, memory_order_relaxed);
+    atomic_store_explicit(&set_values[c], v, memory_order_relaxed);
+}
+
+void observe(enum counter h, int64_t v)
+{
+    struct counter_block *b = counters_own();
+    unsigned i = 0;
+
+    while (i < bounds_of[h].n && v > bounds_of[h].bounds[i])
+        i++;
+    add(&b->v[h + i], 1);
+    add(&b->v[h + HISTOGRAM_SLOTS - 1], v);
+}
+
+static int64_t read_slot(unsigned at)
+{
+    int64_t sum = atomic_load_explicit(&set_values[at], memory_order_relaxed);
+
+    for (struct counter_block *b = counters_list(); b; b = b->next)
+        sum += atomic_load_explicit(&b->v[at], memory_order_relaxed);
+    return sum;
 }
 
 int64_t counter_read(enum counter c)
 {
-    int64_t sum = 0;
+    int64_t sum = read_slot(c);
 
-    for (struct block *b = atomic_load(&blocks); b; b = b->next)
-        sum += atomic_load_explicit(&b->v[c], memory_order_relaxed);
+    for (unsigned i = 1; bounds_of[c].n && i <= bounds_of[c].n; i++)
+        sum += read_slot(c + i);
+    for (size_t i = 0; i < counter_rows_count; i++) {
+        if (counter_rows[i].at != (int)c || !counter_rows[i].label)
+            continue;
+        for (i++; i < counter_rows_count && counter_rows[i].value; i++)
+            sum += read_slot((unsigned)counter_rows[i].at);
+    }
     return sum;
 }
 
-void counters_write(struct strbuf *out)
+void count_tenant(enum tenant_counter t, int tenant_no, int64_t n)
 {
-    for (unsigned i = 0; i < C_COUNT; i++) {
-        strbuf_printf(out, "# HELP sekisho_%s %s\n# TYPE sekisho_%s %s\nsekisho_%s ", table[i].name, table[i].help,
-                      table[i].name, table[i].kind, table[i].name);
-        strbuf_add_i64(out, counter_read((enum counter)i));
-        strbuf_add_char(out, '\n');
+    struct counter_block *b = counters_own();
+    unsigned no = tenant_no > 0 && tenant_no < TENANTS_PER_CHUNK * TENANT_CHUNKS ? (unsigned)tenant_no : 0;
+    struct tenant_chunk *c = atomic_load_explicit(&b->chunks[no / TENANTS_PER_CHUNK], memory_order_relaxed);
+
+    if (__builtin_expect(!c, 0)) {
+        c = must_alloc(sizeof(*c));
+        atomic_store_explicit(&b->chunks[no / TENANTS_PER_CHUNK], c, memory_order_release);
     }
+    add(&c->v[no % TENANTS_PER_CHUNK][t], n);
 }

@@ -5,6 +5,7 @@
 #include "common/event.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -23,6 +24,10 @@ _Static_assert(sizeof(areas) / sizeof(areas[0]) == AREA_COUNT, "each area has a 
 static int log_fd = STDERR_FILENO;
 static enum event_level least_level = EVENT_INFO;
 static _Atomic unsigned debug_areas;
+static _Atomic unsigned traced_areas; /* those that are in traces[] */
+static pthread_mutex_t traces_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct event_trace traces[EVENT_TRACES_MAX];
+static size_t n_traces;
 static _Thread_local const char *thread_trace;
 static _Thread_local const char *thread_tenant;
 
@@ -179,9 +184,84 @@ void event_setup(enum event_level least, const char *file_or_null)
     log_fd = fd;
 }
 
+/* ---- debug lines for a time */
+
+static void note_areas_locked(void)
+{
+    unsigned on = 0;
+
+    for (size_t i = 0; i < n_traces; i++)
+        on |= 1U << traces[i].area;
+    atomic_store(&traced_areas, on);
+}
+
+static bool traced(enum event_area area)
+{
+    struct event_trace ended[EVENT_TRACES_MAX];
+    usec_t now = clock_now();
+    size_t kept = 0, n_ended = 0;
+    bool found = false;
+
+    pthread_mutex_lock(&traces_lock);
+    for (size_t i = 0; i < n_traces; i++) {
+        const struct event_trace *t = &traces[i];
+
+        if (t->until <= now) {
+            ended[n_ended++] = *t;
+            continue;
+        }
+        found =
+            found || (t->area == area && (!t->tenant[0] || (thread_tenant && strcmp(t->tenant, thread_tenant) == 0)));
+        traces[kept++] = *t;
+    }
+    n_traces = kept;
+    if (n_ended)
+        note_areas_locked();
+    pthread_mutex_unlock(&traces_lock);
+    for (size_t i = 0; i < n_ended; i++)
+        ev_info(AREA_SERVER, "debug lines ended", EV_STR("of", areas[ended[i].area]),
+                EV_STR("for", ended[i].tenant[0] ? ended[i].tenant : "all"));
+    return found;
+}
+
+void event_trace_set(const struct event_trace *list, size_t n)
+{
+    pthread_mutex_lock(&traces_lock);
+    n_traces = n < EVENT_TRACES_MAX ? n : EVENT_TRACES_MAX;
+    if (n_traces)
+        memcpy(traces, list, n_traces * sizeof(*list));
+    note_areas_locked();
+    pthread_mutex_unlock(&traces_lock);
+}
+
+const char *event_area_name(enum event_area area)
+{
+    return areas[area];
+}
+
+bool event_area_parse(struct slice name, enum event_area *ret)
+{
+    for (int a = 0; a < AREA_COUNT; a++)
+        if (slice_eq(name, slice_of(areas[a]))) {
+            *ret = (enum event_area)a;
+            return true;
+        }
+    return false;
+}
+
+bool event_debug_any(enum event_area area)
+{
+    unsigned areas_on = atomic_load_explicit(&debug_areas, memory_order_relaxed) |
+                        atomic_load_explicit(&traced_areas, memory_order_relaxed);
+
+    return least_level == EVENT_DEBUG || (areas_on >> area & 1);
+}
+
 bool event_debug_on(enum event_area area)
 {
-    return least_level == EVENT_DEBUG || (atomic_load_explicit(&debug_areas, memory_order_relaxed) >> area & 1);
+    if (least_level == EVENT_DEBUG || (atomic_load_explicit(&debug_areas, memory_order_relaxed) >> area & 1))
+        return true;
+    return (atomic_load_explicit(&traced_areas, memory_order_relaxed) >> area & 1) && traced(area);
 }
 
 void event_debug_set(enum event_area area, bool on)

@@ -52,7 +52,20 @@ struct event_field {
 void event_write(enum event_level level, enum event_area area, const char *msg, const struct event_field *fields);
 void event_setup(enum event_level least, const char *file_or_null); /* before threads start */
 bool event_debug_on(enum event_area area);
+bool event_debug_any(enum event_area area);          /* for some work, if not for this thread's at the moment */
 void event_debug_set(enum event_area area, bool on); /* any thread, at any time */
+
+/* Debug lines of an area until a time, of one tenant's work (as event_thread_context says) or of all: each ends by
+ * itself. Replaces what was set before; any thread, at any time. */
+#define EVENT_TRACES_MAX 64
+struct event_trace {
+    enum event_area area;
+    char tenant[41]; /* its id; "": all */
+    usec_t until;
+};
+void event_trace_set(const struct event_trace *list, size_t n);
+const char *event_area_name(enum event_area area);
+bool event_area_parse(struct slice name, enum event_area *ret);
 
 /* Fields that every line of this thread carries from now on (trace id, tenant); strings must outlive the work. */
 void event_thread_context(const char *trace_id, const char *tenant);

@@ -12,7 +12,7 @@ enum exit_code {
     EXIT_REFUSED = 1,     /* the state does not allow it: not there, there already, over a limit */
     EXIT_USAGE = 2,       /* wrong arguments or configuration */
     EXIT_INPUT = 3,       /* a file or value is not valid */
-    EXIT_UNAVAILABLE = 4, /* PostgreSQL is away or locked: try again */
+    EXIT_UNAVAILABLE = 4, /* PostgreSQL or the servers are away, or locked: try again */
     EXIT_UNCERTAIN = 5,   /* the connection was lost while saving: look before repeating */
     EXIT_FINDINGS = 6,    /* doctor found something */
     EXIT_INTERNAL = 70
@@ -71,6 +71,12 @@ int verb_certificate_server(struct ctl *c);
 int verb_module_sign(struct ctl *c);
 int verb_token_create(struct ctl *c);
 int verb_password_reset(struct ctl *c);
+int verb_top(struct ctl *c);
+int verb_trace_on(struct ctl *c);
+int verb_trace_off(struct ctl *c);
+int verb_trace_list(struct ctl *c);
+/* Of the server whose ops port is where (host:port); false: it does not answer with 200. Memory of the arena. */
+bool ctl_ops_get(struct arena *a, const char *where, const char *path, struct slice *ret_body);
 const char *ctl_redis_ping(const struct params *p); /* NULL: it answers; else why not, static or in a static buffer */
 
 #endif

@@ -47,6 +47,12 @@ static const struct verb {
      "Issue a server certificate from the platform's root", verb_certificate_server},
     {"module", "sign", "FOLDER --name NAME --version N", "Write manifest.json and manifest.sig of a module mirror",
      verb_module_sign},
+    {"top", NULL, "[--server HOST:PORT]... [--by cpu|db|bytes|requests] [--rows N] [--interval SECONDS] [--once]",
+     "Tenants by CPU time, database time, bytes and requests now, from the servers' ops ports", verb_top},
+    {"trace", "on", "AREA [--tenant ID] [--for 10m]",
+     "Debug lines of an area in all running servers; ends by itself after the time", verb_trace_on},
+    {"trace", "off", "AREA|all [--tenant ID]", "No debug lines of the area any more", verb_trace_off},
+    {"trace", "list", "", "What is traced, and until when", verb_trace_list},
     {"doctor", NULL, "[--replicas N]", "Check roles, connections, versions, keys and Redis", verb_doctor},
 };
 
@@ -60,7 +66,8 @@ static void usage(FILE *f)
     fprintf(f, "\nThe configuration is the server's: --config, $SEKISHO_CONFIG or " DEFAULT_CONFIG ".\n"
                "Exit codes: 0 done; 1 the state does not allow it; 2 wrong arguments or configuration; 3 invalid file "
                "or value;\n"
-               "4 PostgreSQL away or locked, try again; 5 connection lost while saving, look first; 6 doctor found "
+               "4 PostgreSQL or servers away, or locked, try again; 5 connection lost while saving, look first; 6 "
+               "doctor found "
                "something;\n"
                "70 our own error.\n");
 }
@@ -135,7 +142,7 @@ static int run(const struct verb *v, struct ctl *c, const struct globals *g)
 
     if (params_load(&c->params, g->config, g->overrides, g->n_overrides, why, sizeof(why)) != RC_OK)
         return ctl_fail(c, EXIT_USAGE, "%s", why);
-    if (!c->params.owner_database[0])
+    if (!c->params.owner_database[0] && v->run != verb_top)
         return ctl_fail(c, EXIT_USAGE, "The parameter owner_database is empty; sekishoctl needs it");
     owner_init(&c->owner, &c->params, NULL);
     code = v->run(c);

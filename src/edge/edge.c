@@ -64,6 +64,7 @@ static void tick(void *arg)
     el->ticks++;
     request_check_deadlines(el);
     conn_sweep(el);
+    meter_tick(el);
     if (el->drain_end_ns)
         stream_drain(el, clock_mono_ns());
     el->tick = loop_timer_start(el->loop, EDGE_TICK_MS, tick, el);

@@ -19,7 +19,10 @@ struct edge_patience {
 struct edge_config {
     const struct params *params; /* outlives the edge; reloadable values are read anew each time */
     struct edge_patience patience;
-    void (*dispatch)(struct call *c);   /* takes over a new call; on its home loop thread; ends with call_finish */
+    void (*dispatch)(struct call *c); /* takes over a new call; on its home loop thread; ends with call_finish */
+    /* What else the ops port has, NULL: only /metrics without tenants' names. Any loop thread, must not block; false:
+     * no such path. *ret_type is static. */
+    bool (*ops)(struct slice path, const struct params *p, struct strbuf *out, const char **ret_type);
     bool (*ready)(char *why, size_t n); /* for /readyz: any loop thread, must not block; fills why when not ready */
 };
 

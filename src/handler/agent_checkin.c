@@ -6,11 +6,12 @@
  */
 #include "cache/cache.h"
 #include "common/counters.h"
-#include "common/gzip.h"
+#include "common/event.h"
 #include "common/params.h"
 #include "domain/checkin.h"
 #include "handler/agent.h"
 #include "handler/api.gen.h"
+#include "handler/glue.h"
 #include "push/live.h"
 #include "push/presence.h"
 #include "quota/quota.h"
@@ -41,6 +42,16 @@ void agent_handlers_start(const struct params *p, struct batch_pool *b)
 static void refuse(struct call *c, enum rc rc)
 {
     answer_problem(c, rc);
+    call_finish(c);
+}
+
+/* The same after quota/ had let it in: what failed on our side does not count as the device's check-in of this time. */
+static void refuse_later(struct checkin *k, enum rc rc)
+{
+    struct call *c = k->call;
+    answer_problem(c, rc);
+    if (c->answer.status >= 500)
+        quota_checkin_return(c, k->request.reason);
     call_finish(c);
 }
 
@@ -81,10 +92,11 @@ static void committed(struct batch_item *item, enum rc rc, const char *sqlstate)
 {
     struct checkin *k = (struct checkin *)item;
     struct call *c = k->call;
+    call_context(c);
     if (rc != RC_OK) {
         if (sqlstate)
             memccpy(c->fault.sqlstate, sqlstate, 0, sizeof c->fault.sqlstate - 1);
-        refuse(c, rc);
+        refuse_later(k, rc);
         return;
     }
     struct checkin_outcome o;
@@ -94,11 +106,22 @@ static void committed(struct batch_item *item, enum rc rc, const char *sqlstate)
         refuse(c, RC_DENIED);
         return;
     }
+    if (clock_mono_ns() >= c->deadline_ns) /* it was told that the time was over and will come again */
+        quota_checkin_return(c, k->request.reason);
     int tenant_no = principal_tenant_no(c->principal);
     cache_revision_fill(tenant_no, item->device, o.revision, o.digest);
     quota_checkin_fill(item->device, o.revision, o.digest);
     tell_consoles(tenant_no, k, &o);
     answer_write(k);
+}
+
+static void tell(const struct checkin *k, const char *how)
+{
+    char id[UUID_TEXT_SIZE];
+    ev_debug(AREA_HANDLER, "check-in", EV_STR("device", uuid_text(principal_subject(k->call->principal), id)),
+             EV_STR("reason", wire_reason_text(k->request.reason)), EV_STR("how", how),
+             EV_INT("events", k->request.n_events), EV_INT("facts", k->request.n_facts),
+             EV_INT("revision", k->request.revision), EV_INT("bytes", k->call->body.n));
 }
 
 static void with_sql(struct checkin *k)
@@ -107,13 +130,18 @@ static void with_sql(struct checkin *k)
     k->item.arena = c->arena;
     k->item.permit = c->permit;
     k->item.device = principal_subject(c->principal);
+    k->item.trace_id = c->trace_id;
     k->item.cancelled = NULL; /* what was reported is written even if the agent did not wait for the answer */
     k->item.done = committed;
     checkin_plan(&k->item, &k->request, k->interval, k->now, &k->plan);
+    c->latency = C_checkin_written_seconds;
+    observe(C_checkin_statements, k->item.n_calls);
+    tell(k, "written");
+    call_context(NULL); /* the item may be done, and c gone, before batch_submit returns */
     enum rc rc = batch_submit(batches, &k->item);
     if (rc != RC_OK) {
         (void)fault(c, rc, PROBLEM_busy);
-        refuse(c, rc);
+        refuse_later(k, rc);
     }
 }
 
@@ -122,6 +150,7 @@ static void with_sql(struct checkin *k)
 static void gated(struct call *c, const struct checkin_gate *gate, void *arg)
 {
     struct checkin *k = arg;
+    call_context(c);
     if (!gate->allowed) { /* quota/ has filled the fault and the RateLimit fields */
         refuse(c, RC_OVER_QUOTA);
         return;
@@ -135,6 +164,9 @@ static void gated(struct call *c, const struct checkin_gate *gate, void *arg)
             k->answer.facts_digest = gate->digest;
             k->answer.ack = k->request.spool.tail - 1;
             count(C_checkins_unchanged);
+            observe(C_checkin_statements, 0);
+            c->latency = C_checkin_unchanged_seconds;
+            tell(k, "unchanged");
             answer_write(k);
             return;
         }
@@ -151,28 +183,11 @@ static void ask(void *arg)
 
 /* ---- decoding */
 
-static enum rc inflate(struct call *c, struct slice *ret)
-{
-    if (!c->headers.content_encoding.p) {
-        *ret = c->body;
-        return RC_OK;
-    }
-    if (!slice_ieq(c->headers.content_encoding, SLICE("gzip")))
-        return fault_field(c, PROBLEM_encoding_unsupported, "", "gzip");
-    enum rc rc = gzip_inflate(c->arena, c->body, c->route->body_limit, ret);
-    if (rc == RC_OVER_QUOTA) {
-        c->fault.has_limit = true;
-        c->fault.limit = c->route->body_limit;
-        return fault(c, RC_INVALID, PROBLEM_body_too_large);
-    }
-    return rc == RC_OK ? RC_OK : fault(c, RC_INVALID, PROBLEM_gzip_malformed);
-}
-
 static enum rc decode(struct call *c, struct checkin *k)
 {
     struct slice text;
     struct decode_error error = {0};
-    enum rc rc = inflate(c, &text);
+    enum rc rc = glue_body(c, &text);
     if (rc != RC_OK)
         return rc;
     rc = wire_checkin_request_parse(c->arena, text, &k->request, &error);
@@ -204,7 +219,7 @@ static void begin_on_worker(struct call *c)
 
 void agent_checkin(struct call *c)
 {
-    if (c->headers.content_encoding.p || c->body.n > LOOP_BODY_MAX) {
+    if (c->headers.content_encoding.n || c->body.n > LOOP_BODY_MAX) {
         enum rc rc = call_offload(c, begin_on_worker);
         if (rc != RC_OK) {
             (void)fault(c, rc, PROBLEM_busy);

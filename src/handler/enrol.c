@@ -79,6 +79,7 @@ static enum rc check_seats(struct enrolment *e, struct tx *tx)
         return note_grace(e, e->now);
     if (days > 0 && e->now - e->over_since < days * DAY_USEC)
         return RC_OK;
+    count(C_permits_refused_seats);
     c->fault.has_limit = c->fault.has_used = true;
     c->fault.limit = (uint64_t)e->seats;
     c->fault.used = (uint64_t)used;

@@ -6,6 +6,7 @@
 #include "cache/cache.h"
 #include "call/make_permit.h"
 #include "common/counters.h"
+#include "common/event.h"
 #include "common/must.h"
 #include "quota/lease.h"
 #include "quota/quota_local.h"
@@ -132,10 +133,36 @@ static void tell(struct call *c, int64_t quota, int64_t window, int64_t left, in
         slice_of(arena_printf(c->arena, "\"%s\";r=%lld;t=%lld", class_name(c), (long long)left, (long long)reset)));
 }
 
+static enum counter cause(const struct call *c, enum problem p)
+{
+    switch (c->route->quota) {
+    case QUOTA_SIGN_IN:
+        return C_permits_refused_sign_in;
+    case QUOTA_REFRESH:
+        return C_permits_refused_refresh;
+    case QUOTA_ENROL:
+        return C_permits_refused_enrol;
+    case QUOTA_RENEW:
+        return C_permits_refused_renew;
+    case QUOTA_CHECKIN:
+        return p == PROBLEM_too_early ? C_permits_refused_checkin_too_early : C_permits_refused_checkin_rate;
+    case QUOTA_WAKE:
+        return C_permits_refused_wake;
+    case QUOTA_MODULE:
+        return C_permits_refused_module;
+    case QUOTA_NONE:
+    case QUOTA_API:
+        break;
+    }
+    return C_permits_refused_api;
+}
+
 static enum rc refuse(struct call *c, enum problem p, int64_t quota, int64_t window, int64_t wait_ms)
 {
     int seconds = seconds_up(wait_ms);
-    count(C_permits_refused);
+    count(cause(c, p));
+    ev_debug(AREA_QUOTA, "refused", EV_STR("class", class_name(c)), EV_INT("quota", quota), EV_INT("window", window),
+             EV_INT("wait_ms", wait_ms));
     c->fault.retry_after = seconds;
     c->fault.has_limit = c->fault.has_used = true;
     c->fault.limit = c->fault.used = (uint64_t)quota;
@@ -336,6 +363,18 @@ void quota_checkin(struct call *c, enum wire_reason reason,
         args[2] = number(c, k->rate.burst);
     }
     cache_script(c, SCRIPT_CHECKIN, k->keys, 3, args, n, checkin_rated, k);
+}
+
+void quota_checkin_return(struct call *c, enum wire_reason reason)
+{
+    if (reason != WIRE_REASON_SCHEDULED)
+        return; /* buckets have room for another try */
+    struct uuid device = principal_subject(c->principal);
+    char key[QUOTA_KEY_MAX];
+    count(C_checkins_given_back);
+    lease_give_back(device, reason);
+    cache_forget(slice_of(quota_checkin_key(key, reason, device)));
+    quota_local_give(slice_of(key));
 }
 
 void quota_checkin_fill(struct uuid device, int64_t revision, struct slice digest)

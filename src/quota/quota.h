@@ -33,6 +33,10 @@ void quota_checkin(struct call *c, enum wire_reason reason,
 /* After a commit: what the device has to hold, for check-ins that are decided without Redis. Any thread. */
 void quota_checkin_fill(struct uuid device, int64_t revision, struct slice digest);
 
+/* Any thread: a check-in that quota_checkin had allowed was answered with an error of ours. A scheduled one may come
+ * again at once then, as Retry-After says, instead of being told that it is too early. */
+void quota_checkin_return(struct call *c, enum wire_reason reason);
+
 /* For our own work on behalf of one tenant. */
 const struct permit *quota_permit_service(struct arena *a, const struct tenant_scope *s);
 

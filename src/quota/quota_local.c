@@ -75,6 +75,17 @@ struct quota_outcome quota_local_take(const struct slice *keys, const struct quo
     return o;
 }
 
+void quota_local_give(struct slice key)
+{
+    uint64_t k;
+    pthread_mutex_lock(&lock);
+    k = key_locked(key);
+    struct bucket *b = &places[(k >> 1) % PLACES];
+    if (b->key == k)
+        b->tokens += 1; /* the next look holds it to its burst */
+    pthread_mutex_unlock(&lock);
+}
+
 void quota_local_reset(void)
 {
     pthread_mutex_lock(&lock);

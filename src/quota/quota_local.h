@@ -20,6 +20,8 @@ struct quota_outcome {
 
 /* One token of each of n buckets, or of none. now_ns: clock_mono_ns. */
 struct quota_outcome quota_local_take(const struct slice *keys, const struct quota_rate *rates, int n, uint64_t now_ns);
+/* Gives one token back. */
+void quota_local_give(struct slice key);
 void quota_local_reset(void);
 
 #endif

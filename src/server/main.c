@@ -54,6 +54,7 @@ static void start_before_threads(struct server *s)
     channel_start(s->params.replica);
     presence_start();
     identity_start(&s->params, s->keyring);
+    trace_start();
 }
 
 static void start_on_loops(struct server *s)
@@ -144,7 +145,7 @@ static void serve_until_told(struct server *s, const sigset_t *set)
 
 static int run(struct server *s)
 {
-    struct edge_config config = {.params = &s->params, .dispatch = pipeline_begin, .ready = ready};
+    struct edge_config config = {.params = &s->params, .dispatch = pipeline_begin, .ready = ready, .ops = ops_answer};
     char why[512];
     sigset_t set;
     int status = EXIT_SUCCESS;
@@ -162,6 +163,7 @@ static int run(struct server *s)
     if (wait_for_components(s, &set)) {
         if (edge_listen(s->edge, why, sizeof(why)) == RC_OK) {
             atomic_store(&listening, true);
+            ops_start();
             ev_info(AREA_SERVER, "ready", EV_STR("console", s->params.console_listen),
                     EV_STR("agents", s->params.agent_listen), EV_STR("replica", s->params.replica));
             serve_until_told(s, &set);
@@ -193,7 +195,8 @@ static int run(struct server *s)
 static int usage(FILE *f, int status)
 {
     fputs("usage: sekishod [--config FILE] [NAME=VALUE ...]\n"
-          "       sekishod --check | --print | --help | --help-markdown | --version\n\n",
+          "       sekishod --check | --print | --help | --help-markdown | --metrics-help | --metrics-markdown | "
+          "--version\n\n",
           f);
     params_print_help(f);
     return status;
@@ -242,6 +245,14 @@ int main(int argc, char **argv)
         return printf("sekishod %s\n", SEKISHO_VERSION) > 0 ? EXIT_SUCCESS : EXIT_FAILURE;
     if (verb && strcmp(verb, "--help-markdown") == 0) {
         params_print_markdown(stdout);
+        return EXIT_SUCCESS;
+    }
+    if (verb && strcmp(verb, "--metrics-help") == 0) {
+        counters_print_help(stdout);
+        return EXIT_SUCCESS;
+    }
+    if (verb && strcmp(verb, "--metrics-markdown") == 0) {
+        counters_print_markdown(stdout);
         return EXIT_SUCCESS;
     }
     if (verb && strcmp(verb, "--check") != 0 && strcmp(verb, "--print") != 0)

@@ -77,7 +77,9 @@ static enum stage_result run(struct call *c)
     enum stage_result r;
 
     must_context(stages[c->stage].name, c->route ? c->route->operation : NULL);
-    r = stages[c->stage].fn(c);
+    call_context(c);
+    r = stages[c->stage].fn(c); /* c may be gone afterwards */
+    call_context(NULL);
     must_context(NULL, NULL);
     return r;
 }

@@ -6,6 +6,7 @@
 
 #include "common/crypto.h"
 #include "common/params.h"
+#include "common/strbuf.h"
 
 struct edge;
 struct batch_pool;
@@ -22,6 +23,13 @@ struct server {
 
 /* reload.c: reads the configuration again; on error everything stays. Then certificate and key. Main thread. */
 void server_reload(struct server *s);
+
+/* trace.c: debug lines as operators ask for them. Before the tenants' loader starts. */
+void trace_start(void);
+
+/* ops.c. start: when the ports open; what is resident then is no connection's. answer: the edge's config.ops. */
+void ops_start(void);
+bool ops_answer(struct slice path, const struct params *p, struct strbuf *out, const char **ret_type);
 
 #define WATCHDOG_EXIT 3 /* exit code of a process that could not end in order */
 

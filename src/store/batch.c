@@ -12,6 +12,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #define SLICES_MAX 64
 #define BATCH_MAX  128
@@ -57,6 +58,10 @@ struct batch_pool {
     atomic_bool stop;
     struct slice_pool slice[SLICES_MAX];
 };
+
+/* Of the process's pool, for batch_gauges. */
+static pthread_mutex_t current_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct batch_pool *current;
 
 enum outcome { WAITING, COMMITTED, FAILED, LOST };
 
@@ -151,7 +156,16 @@ static bool begins_group(const struct work *w, size_t i, enum grouping g)
     return i == 0 || g == BY_ITEM || (g == BY_TENANT && w[i].tenant_no != w[i - 1].tenant_no);
 }
 
-static void send_all(struct pg *pg, struct work *w, size_t n, enum grouping g)
+/* What the database shows while items i... of a tenant run: the one item's trace id, or the batch's id, which stands
+ * with the trace ids of all its items in a debug line. */
+static const char *application(const struct work *w, size_t n, size_t i, enum grouping g, const char *batch)
+{
+    bool alone = g == BY_ITEM || i + 1 == n || w[i + 1].tenant_no != w[i].tenant_no;
+
+    return alone && w[i].item->trace_id ? w[i].item->trace_id : batch;
+}
+
+static void send_all(struct pg *pg, struct work *w, size_t n, enum grouping g, const char *batch)
 {
     for (size_t i = 0; i < n; i++) {
         if (i && begins_group(w, i, g))
@@ -160,7 +174,7 @@ static void send_all(struct pg *pg, struct work *w, size_t n, enum grouping g)
             char role[24];
 
             snprintf(role, sizeof(role), "t_%d", w[i].tenant_no);
-            pg_send_role(pg, role, NULL);
+            pg_send_role(pg, role, application(w, n, i, g, batch));
         }
         for (int c = 0; c < w[i].item->n_calls; c++)
             pg_send_statement(pg, w[i].item->calls[c].id, w[i].tenant_no, &w[i].item->calls[c].args);
@@ -234,12 +248,44 @@ static void read_group(struct pg *pg, struct work *w, size_t n)
     }
 }
 
+/* Wall time, in equal parts; the numbers of tenants are in order. */
+static void charge(const struct work *w, size_t n, enum tenant_counter t, int64_t ns)
+{
+    for (size_t i = 0, end; i < n; i = end) {
+        for (end = i + 1; end < n && w[end].tenant_no == w[i].tenant_no;)
+            end++;
+        count_tenant(t, w[i].tenant_no, ns * (int64_t)(end - i) / (int64_t)n);
+    }
+}
+
+static void tell_attempt(const struct work *w, size_t n, enum grouping g, const char *batch, int64_t ns)
+{
+    static const char *const groupings[] = {"together", "by tenant", "by item"};
+
+    for (size_t i = 0; i < n; i++) {
+        event_thread_context(w[i].item->trace_id, scope_tenant(permit_scope(w[i].item->permit))->id);
+        ev_debug(AREA_STORE, "batch item", EV_STR("batch", batch), EV_STR("sent", groupings[g]), EV_INT("items", n),
+                 EV_INT("statements", w[i].item->n_calls), EV_INT("usec", ns / 1000),
+                 EV_STR("outcome", w[i].outcome == COMMITTED ? "committed"
+                                   : w[i].outcome == LOST    ? "lost"
+                                                             : "failed"),
+                 EV_STR("sqlstate", w[i].sqlstate));
+    }
+    event_thread_context(NULL, NULL);
+}
+
 /* False: no connection, nothing was sent, the outcomes are still WAITING. */
 static bool attempt(struct pg *pg, struct work *w, size_t n, enum grouping g)
 {
+    char batch[32];
+    uint64_t began;
+    int64_t took;
+
     if (pg_open(pg) != RC_OK)
         return false;
-    send_all(pg, w, n, g);
+    snprintf(batch, sizeof(batch), "batch %016llx", (unsigned long long)random_u64());
+    began = clock_mono_ns();
+    send_all(pg, w, n, g, batch);
     for (size_t i = 0; i < n;) {
         size_t end = i + 1;
 
@@ -248,6 +294,10 @@ static bool attempt(struct pg *pg, struct work *w, size_t n, enum grouping g)
         read_group(pg, w + i, end - i);
         i = end;
     }
+    took = (int64_t)(clock_mono_ns() - began);
+    charge(w, n, T_tenant_database_seconds, took);
+    if (event_debug_any(AREA_STORE))
+        tell_attempt(w, n, g, batch, took);
     return true;
 }
 
@@ -427,17 +477,28 @@ static size_t sift(struct lane *l, struct batch_item **items, size_t n, struct w
     return kept;
 }
 
+static int64_t cpu_ns(void)
+{
+    struct timespec t;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
 static void serve(struct lane *l, struct batch_item **items, size_t n)
 {
     struct work w[BATCH_MAX];
+    int64_t cpu = cpu_ns();
 
     count_add(C_queue_batch, -(int64_t)n);
     n = sift(l, items, n, w);
     if (n == 0)
         return;
+    observe(C_batch_size, (int64_t)n);
     qsort(w, n, sizeof(*w), by_tenant_and_device);
     climb(l, db_connection(l->db, l->slice), w, n);
-    settle(w, n);
+    settle(w, n); /* the items may be gone */
+    charge(w, n, T_tenant_cpu_seconds, cpu_ns() - cpu);
 }
 
 static void *run(void *arg)
@@ -482,7 +543,38 @@ struct batch_pool *batch_pool_new(const struct params *p)
             pthread_cond_init(&l->wake, NULL);
         }
     }
+    pthread_mutex_lock(&current_lock);
+    current = b;
+    pthread_mutex_unlock(&current_lock);
     return b;
+}
+
+static uint64_t oldest(const struct lane *l)
+{
+    uint64_t found = 0;
+
+    for (const struct tenant_queue *q = l->last; q; q = q->next == l->last ? NULL : q->next)
+        if (!found || q->first->queued_ns < found)
+            found = q->first->queued_ns;
+    return found;
+}
+
+void batch_gauges(void)
+{
+    uint64_t now = clock_mono_ns(), least = now;
+
+    pthread_mutex_lock(&current_lock);
+    for (int i = 0; current && i < current->slices; i++) {
+        pthread_mutex_lock(&current->slice[i].lock);
+        for (int k = 0; k < 2; k++) {
+            uint64_t at = oldest(&current->slice[i].lanes[k]);
+
+            least = at && at < least ? at : least;
+        }
+        pthread_mutex_unlock(&current->slice[i].lock);
+    }
+    pthread_mutex_unlock(&current_lock);
+    count_set(C_queue_age_seconds_batch, (int64_t)(now - least));
 }
 
 /* Under the slice's lock; the second lane's thread exists only where it was ever needed. */
@@ -500,6 +592,10 @@ void batch_pool_free(struct batch_pool **b)
 
     if (!p)
         return;
+    pthread_mutex_lock(&current_lock);
+    if (current == p)
+        current = NULL;
+    pthread_mutex_unlock(&current_lock);
     atomic_store(&p->stop, true);
     for (int i = 0; i < p->slices; i++) {
         struct slice_pool *s = &p->slice[i];

@@ -25,6 +25,7 @@ struct batch_item { /* embedded in the owner's struct; memory of arena */
     struct uuid device; /* sort key within the tenant */
     struct batch_call calls[BATCH_CALLS_MAX];
     int n_calls;
+    const char *trace_id;         /* of whoever sent it, for logs and the database; may be NULL */
     const atomic_bool *cancelled; /* may be NULL: skip it when set before it has begun */
     uint64_t queued_ns;
     void (*done)(struct batch_item *item, enum rc rc, const char *sqlstate); /* on a batch worker's thread */
@@ -33,6 +34,7 @@ struct batch_item { /* embedded in the owner's struct; memory of arena */
 
 struct batch_pool *batch_pool_new(const struct params *p);
 void batch_pool_free(struct batch_pool **b); /* finishes what is queued */
+void batch_gauges(void);                     /* sets the gauge of the queues' age; any thread */
 /* From any thread. RC_UNAVAILABLE: the queue is full, done() is not called. */
 enum rc batch_submit(struct batch_pool *b, struct batch_item *item) MUST_CHECK;
 

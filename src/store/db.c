@@ -187,9 +187,20 @@ static bool begin_again(struct tx *tx, const struct pg_answer *st)
     return pg_open(tx->pg) == RC_OK;
 }
 
+/* Until now, for the tenant. */
+static int64_t charge(const struct tx *tx, uint64_t began)
+{
+    int64_t took = (int64_t)(clock_mono_ns() - began);
+
+    count_tenant(T_tenant_database_seconds, tx->tenant_no, took);
+    return took;
+}
+
 enum rc tx_run(struct tx *tx, enum sql_id id, struct sql_args *args, struct rows *ret)
 {
     struct pg_answer st;
+    uint64_t began;
+    int64_t took;
 
     *ret = (struct rows){0};
     if (tx->failed != RC_OK)
@@ -197,12 +208,17 @@ enum rc tx_run(struct tx *tx, enum sql_id id, struct sql_args *args, struct rows
     must(sql_statements[id].control == (tx->tenant_no == 0));
     if (args && args->n > SQL_PARAMS_MAX)
         return failure(tx, RC_INVALID, "22021", "");
+    began = clock_mono_ns();
     send_one(tx, id, args);
     read_one(tx, &st);
     if (begin_again(tx, &st)) {
         send_one(tx, id, args);
         read_one(tx, &st);
     }
+    took = charge(tx, began);
+    ev_debug(AREA_STORE, "statement", EV_STR("name", sql_statements[id].name), EV_INT("usec", took / 1000),
+             EV_INT("rows", st.kind == PG_ROWS ? pg_count(st.result) : -1),
+             EV_STR("sqlstate", st.kind == PG_ROWS ? NULL : st.sqlstate));
     if (st.kind == PG_ROWS) {
         tx->begun = true;
         tx->wrote = tx->wrote || sql_statements[id].writes;
@@ -237,12 +253,14 @@ static void end(struct tx **tx)
 static enum rc commit(struct tx *tx)
 {
     struct pg_answer st, sync;
+    uint64_t began = clock_mono_ns();
     bool committed;
 
     pg_send_text(tx->pg, "COMMIT", NULL, false);
     pg_send_sync(tx->pg);
     pg_read(tx->pg, &st);
     pg_read(tx->pg, &sync);
+    (void)charge(tx, began);
     if (st.kind == PG_LOST || sync.kind == PG_LOST) {
         if (st.kind == PG_ROWS)
             pg_clear(st.result);

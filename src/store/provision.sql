@@ -257,3 +257,18 @@ SELECT count(*) FILTER (WHERE t.status IN ('active', 'suspended')), count(*) FIL
        count(*) FILTER (WHERE t.status = 'erasing'),
        count(*) FILTER (WHERE t.status IN ('active', 'suspended', 'pooled') AND t.slice >= $1::integer)
 FROM control.tenant t;
+
+-- name: trace_set
+-- scope: control
+INSERT INTO control.trace (area, tenant, until) VALUES ($1::text, $2::text, $3::timestamptz)
+ON CONFLICT (area, tenant) DO UPDATE SET until = excluded.until;
+
+-- name: trace_clear
+-- scope: control
+-- doc: Ends debug lines: of area $1 ('': of all) and tenant $2 ('': whatever the tenant), and those whose time is over.
+DELETE FROM control.trace r
+WHERE r.until <= $3::timestamptz OR (($1::text = '' OR r.area = $1) AND ($2::text = '' OR r.tenant = $2));
+
+-- name: trace_expire
+-- scope: control
+DELETE FROM control.trace r WHERE r.until <= $1::timestamptz;

@@ -67,3 +67,28 @@ enum rc tenant_read_hosts(struct tx *tx, struct arena *a, struct slice **ret_hos
     }
     return RC_OK;
 }
+
+enum rc trace_read(struct tx *tx, struct arena *a, usec_t now, struct event_trace **ret, size_t *ret_n)
+{
+    struct sql_args args;
+    struct rows r;
+    enum rc rc;
+
+    args_init(&args, a);
+    args_time(&args, now);
+    rc = tx_run(tx, SQL_trace_read, &args, &r);
+    if (rc != RC_OK)
+        return rc;
+    *ret = ARENA_ARRAY(a, struct event_trace, r.n + 1);
+    *ret_n = 0;
+    for (int i = 0; i < r.n; i++) {
+        struct event_trace *t = &(*ret)[*ret_n];
+
+        if (!event_area_parse(rows_slice(&r, i, 0), &t->area))
+            continue;
+        copy(t->tenant, sizeof(t->tenant), rows_slice(&r, i, 1));
+        t->until = rows_time(&r, i, 2);
+        (*ret_n)++;
+    }
+    return RC_OK;
+}

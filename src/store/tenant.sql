@@ -23,3 +23,8 @@ SELECT h.host, h.tenant_no FROM control.tenant_host h;
 -- scope: control
 -- doc: Makes every server read tenants, plans and keys again.
 UPDATE control.revision SET value = value + 1;
+
+-- name: trace_read
+-- scope: control
+-- doc: Debug lines asked for until a time.
+SELECT r.area, r.tenant, r.until FROM control.trace r WHERE r.until > $1::timestamptz ORDER BY r.area, r.tenant LIMIT 64;

@@ -12,6 +12,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #define WORKERS_MAX 64
 
@@ -34,8 +35,9 @@ struct pool {
 };
 
 /* Made by worker_start, before anyone submits. */
-static struct pool blocking = {.name = "blocking", .use = DB_BLOCKING, .gauge = C_queue_blocking};
-static struct pool slow = {.name = "slow", .use = DB_SLOW, .gauge = C_queue_slow};
+static struct pool blocking = {
+    .name = "blocking", .use = DB_BLOCKING, .gauge = C_queue_blocking, .lock = PTHREAD_MUTEX_INITIALIZER};
+static struct pool slow = {.name = "slow", .use = DB_SLOW, .gauge = C_queue_slow, .lock = PTHREAD_MUTEX_INITIALIZER};
 
 /* ---- one call */
 
@@ -77,9 +79,12 @@ static void serve(struct call *c)
         answer_problem(c, rc);
 }
 
-static const char *tenant_id(const struct call *c)
+static int64_t cpu_ns(void)
 {
-    return c->scope ? scope_tenant(c->scope)->id : NULL;
+    struct timespec t;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
 static void run(struct job *j, struct db *db)
@@ -91,17 +96,18 @@ static void run(struct job *j, struct db *db)
         return;
     }
     c->db = db;
-    event_thread_context(c->trace_id, tenant_id(c));
+    call_context(c);
     must_context(j->offload ? "offload" : "serve", c->route->operation);
+    ev_debug(AREA_WORKER, "job begins", EV_STR("operation", c->route->operation),
+             EV_STR("kind", j->offload ? "offload" : "serve"), EV_INT("waited_usec", clock_now() - c->received));
     if (j->offload) {
         j->offload(c); /* c is not ours any more, and may be gone */
     } else {
         serve(c);
         c->db = NULL;
-        event_thread_context(NULL, NULL);
         call_finish(c);
     }
-    event_thread_context(NULL, NULL);
+    call_context(NULL);
     must_context(NULL, NULL);
 }
 
@@ -187,9 +193,12 @@ static void *work(void *arg)
     pthread_setname_np(pthread_self(), name);
     while ((j = next_job(p, &owner))) {
         uint64_t began = clock_mono_ns();
+        int64_t cpu = cpu_ns();
 
         run(j, db);
         free(j);
+        /* Owners below 0 are addresses of callers without a tenant. */
+        count_tenant(T_tenant_cpu_seconds, owner > 0 ? (int)owner : 0, cpu_ns() - cpu);
         done(p, owner, clock_mono_ns() - began);
         shed(p);
     }
@@ -202,11 +211,28 @@ static void start(struct pool *p, const struct params *params, int n)
     p->params = params;
     p->n = n < WORKERS_MAX ? n : WORKERS_MAX;
     p->stop = false;
-    pthread_mutex_init(&p->lock, NULL);
     pthread_cond_init(&p->wake, NULL);
+    pthread_mutex_lock(&p->lock); /* a scrape may look at the queue before the start and after the end */
     p->queue = queue_new((size_t)params->queue_limit, p->n);
+    pthread_mutex_unlock(&p->lock);
     for (int i = 0; i < p->n; i++)
         must(pthread_create(&p->threads[i], NULL, work, p) == 0);
+}
+
+static void gauge_age(struct pool *p, enum counter gauge)
+{
+    uint64_t oldest, now = clock_mono_ns();
+
+    pthread_mutex_lock(&p->lock);
+    oldest = p->queue ? queue_oldest(p->queue) : 0;
+    pthread_mutex_unlock(&p->lock);
+    count_set(gauge, oldest && now > oldest ? (int64_t)(now - oldest) : 0);
+}
+
+void worker_gauges(void)
+{
+    gauge_age(&blocking, C_queue_age_seconds_blocking);
+    gauge_age(&slow, C_queue_age_seconds_slow);
 }
 
 void worker_start(const struct params *p)
@@ -223,8 +249,9 @@ static void stop(struct pool *p)
     pthread_mutex_unlock(&p->lock);
     for (int i = 0; i < p->n; i++)
         pthread_join(p->threads[i], NULL);
+    pthread_mutex_lock(&p->lock);
     queue_free(&p->queue);
-    pthread_mutex_destroy(&p->lock);
+    pthread_mutex_unlock(&p->lock);
     pthread_cond_destroy(&p->wake);
 }
 

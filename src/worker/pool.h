@@ -14,6 +14,9 @@ void worker_start(const struct params *p); /* before the listeners open */
 /* After the edge has drained: what still waits is skipped. Calls that workers have are finished first. */
 void worker_stop(void);
 
+/* Sets the gauges of the queues' age; any thread. */
+void worker_gauges(void);
+
 /* Takes c over for its route's handler, by route->where. RC_UNAVAILABLE: the queue is full, c stays the caller's. Any
  * thread. A blocking handler with a permit finds c->tx open; one without (sign-in by cookie) opens transactions itself
  * by c->db. call_offload is in call/call.h. */

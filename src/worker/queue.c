@@ -61,6 +61,11 @@ size_t queue_length(const struct queue *q)
     return q->n;
 }
 
+uint64_t queue_oldest(const struct queue *q)
+{
+    return q->oldest ? q->oldest->put_ns : 0;
+}
+
 static struct owner *owner_of(struct queue *q, int64_t id)
 {
     struct owner *o = map_get(q->owners, MAP_KEY(id));

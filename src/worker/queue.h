@@ -22,5 +22,6 @@ void queue_done(struct queue *q, int64_t owner, uint64_t took_ns);
 /* The oldest job when it was put before `before`; it is removed. */
 void *queue_shed(struct queue *q, uint64_t before);
 size_t queue_length(const struct queue *q);
+uint64_t queue_oldest(const struct queue *q); /* when the oldest was put; 0: empty */
 
 #endif

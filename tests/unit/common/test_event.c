@@ -145,6 +145,47 @@ static void debug_is_switched_by_area(void **state)
     only_line();
 }
 
+static void debug_for_a_time_and_a_tenant(void **state)
+{
+    struct event_trace list[] = {{AREA_STORE, "acme", clock_now() + 60 * USEC_PER_SEC},
+                                 {AREA_QUOTA, "", clock_now() + 10 * USEC_PER_SEC}};
+
+    (void)state;
+    event_trace_set(list, 2);
+    ev_debug(AREA_STORE, "not seen: nobody's work");
+    event_thread_context("4bf92f35", "other");
+    ev_debug(AREA_STORE, "not seen: another's");
+    ev_debug(AREA_CACHE, "not seen: another area");
+    assert_true(event_debug_any(AREA_STORE));
+    assert_false(event_debug_any(AREA_CACHE));
+    assert_int_equal(written().n, 0);
+    event_thread_context("4bf92f35", "acme");
+    ev_debug(AREA_STORE, "seen");
+    assert_string_equal(json_string_value(json_object_get(only_line(), "msg")), "seen");
+    assert_true(event_debug_on(AREA_QUOTA));
+    assert_int_equal(truncate(path, 0), 0);
+    clock_fix(clock_now() + 11 * USEC_PER_SEC);
+    ev_debug(AREA_QUOTA, "not seen: over");
+    assert_string_equal(json_string_value(json_object_get(only_line(), "msg")), "debug lines ended");
+    assert_false(event_debug_any(AREA_QUOTA));
+    assert_true(event_debug_on(AREA_STORE));
+    event_trace_set(NULL, 0);
+    assert_false(event_debug_any(AREA_STORE));
+}
+
+static void areas_have_names(void **state)
+{
+    enum event_area a;
+
+    (void)state;
+    for (int i = 0; i < AREA_COUNT; i++) {
+        assert_true(event_area_parse(slice_of(event_area_name((enum event_area)i)), &a));
+        assert_int_equal(a, i);
+    }
+    assert_false(event_area_parse(SLICE("nonsense"), &a));
+    assert_false(event_area_parse(SLICE(""), &a));
+}
+
 static void errno_survives(void **state)
 {
     (void)state;
@@ -215,6 +256,8 @@ int main(void)
         EVENT_TEST(long_values_are_cut_and_stay_json),
         EVENT_TEST(no_more_than_twelve_fields),
         EVENT_TEST(debug_is_switched_by_area),
+        EVENT_TEST(debug_for_a_time_and_a_tenant),
+        EVENT_TEST(areas_have_names),
         EVENT_TEST(errno_survives),
         EVENT_TEST(threads_do_not_mix_lines),
     };

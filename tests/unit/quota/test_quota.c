@@ -71,6 +71,13 @@ bool cache_revisions_usable(void)
     return true;
 }
 
+static char forgotten[96];
+
+void cache_forget(struct slice key)
+{
+    snprintf(forgotten, sizeof forgotten, SLICE_FMT, SLICE_ARG(key));
+}
+
 void pipeline_resume(struct call *c)
 {
     (void)c;
@@ -283,6 +290,26 @@ static void floor_without_redis(void **state)
     done_with(c);
 }
 
+static void what_failed_is_given_back(void **state)
+{
+    (void)state;
+    redis = AWAY;
+    struct call *c = fresh(QUOTA_CHECKIN, false);
+    quota_checkin(c, WIRE_REASON_SCHEDULED, take_gate, NULL);
+    assert_true(gate.allowed);
+    quota_checkin_return(c, WIRE_REASON_SCHEDULED);
+    assert_string_equal(forgotten, asked.key[1]);
+    quota_checkin_return(c, WIRE_REASON_SCHEDULED); /* no more than one comes back */
+    quota_checkin(c, WIRE_REASON_SCHEDULED, take_gate, NULL);
+    assert_true(gate.allowed);
+    quota_checkin(c, WIRE_REASON_SCHEDULED, take_gate, NULL);
+    assert_false(gate.allowed);
+    forgotten[0] = 0;
+    quota_checkin_return(c, WIRE_REASON_URGENT);
+    assert_string_equal(forgotten, "");
+    done_with(c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -291,6 +318,7 @@ int main(void)
         T(api_takes_of_session_and_tenant),  T(refusal_tells_when),
         T(local_limits_while_redis_is_away), T(scheduled_has_a_floor),
         T(other_reasons_have_buckets),       T(floor_without_redis),
+        T(what_failed_is_given_back),
 #undef T
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
