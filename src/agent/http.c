@@ -8,6 +8,7 @@
 #include "common/strbuf.h"
 #include <curl/curl.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -41,6 +42,8 @@ struct http_request {
     uint64_t limit;
     uint64_t written;
     enum http_trouble own; /* why we ended it ourselves */
+    char trace[33];        /* the request's id in our log, the server's and the database's */
+    const char *path;
     char error[CURL_ERROR_SIZE];
 };
 
@@ -163,6 +166,20 @@ static void header(struct http_request *r, const char *text)
     must(r->headers);
 }
 
+/* W3C trace context: the server goes on with the trace id that we give. */
+static void trace(struct http_request *r)
+{
+    uint8_t id[24]; /* trace and parent */
+    char hex[49];
+    do
+        random_bytes(id, sizeof(id));
+    while (id[0] == 0 || id[16] == 0); /* neither may be all zeros */
+    for (size_t i = 0; i < sizeof(id); i++)
+        snprintf(hex + 2 * i, 3, "%02x", id[i]);
+    snprintf(r->trace, sizeof(r->trace), "%.32s", hex);
+    header(r, arena_printf(r->a, "traceparent: 00-%.32s-%.16s-01", hex, hex + 32));
+}
+
 static struct http_request *request_new(struct http *h, const char *path, http_done done, void *ctx)
 {
     struct http_request *r = must_alloc(sizeof(*r));
@@ -197,6 +214,8 @@ static struct http_request *request_new(struct http *h, const char *path, http_d
     curl_easy_setopt(e, CURLOPT_UPLOAD_BUFFERSIZE, 16384L);
     curl_easy_setopt(e, CURLOPT_USERAGENT, "sekisho-agent/" SEKISHO_VERSION);
     header(r, "Accept-Language: en"); /* for the sentences in problems, which go into log and status */
+    trace(r);
+    r->path = arena_strdup(r->a, path);
     curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(e, CURLOPT_WRITEDATA, r);
     /* The authority is put in by the hook; files of the system's authorities are never looked at. */
@@ -337,7 +356,11 @@ static void finish(struct http_request *r, CURLcode code)
     http_done done = r->done;
     void *ctx = r->ctx;
     curl_multi_remove_handle(h->multi, r->easy);
+    event_thread_context(r->trace, NULL); /* what is logged about the answer carries it */
+    ev_debug(AREA_AGENT, "request", EV_STR("path", r->path), EV_INT("status", status),
+             EV_STR("error", answer.trouble == HTTP_FINE ? NULL : answer.error));
     done(ctx, &answer);
+    event_thread_context(NULL, NULL);
     request_free(r);
 }
 
