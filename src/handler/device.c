@@ -2,12 +2,14 @@
 /* device.c - devices: list, detail, change, removal. On blocking workers, inside the call's transaction. */
 #include "identity/device.h"
 #include "cache/cache.h"
+#include "common/event.h"
 #include "domain/cursor.h"
 #include "handler/map.h"
 #include "handler/map_facts.h"
 #include "push/live.h"
 #include "push/presence.h"
 #include "push/wake.h"
+#include "store/enrolment.h"
 
 static struct device_filter filter_of(const struct api_device_list_request *req)
 {
@@ -140,6 +142,9 @@ static void removed(void *arg)
 {
     const struct removal *r = arg;
     int tenant_no = scope_tenant(r->call->scope)->no;
+    enum rc rc = enrolment_grace_settle(r->call->db, r->call->arena, r->call->permit, clock_now());
+    if (rc != RC_OK) /* the chore of the seats does it later */
+        ev_warn(AREA_HANDLER, "whether the tenant is within its seats is not known", EV_RC(rc));
     presence_forget(r->device);
     device_cut(tenant_no, r->device);
     live_hint(tenant_no, LIVE_devices);

@@ -187,3 +187,34 @@ enum rc enrolment_grace_set(struct tx *control, struct arena *a, int tenant_no, 
     args_time(&args, now);
     return tx_run(control, SQL_enrolment_grace_set, &args, &r);
 }
+
+static enum rc settle(struct tx *tx, struct tx *control, struct arena *a, int tenant_no, usec_t now)
+{
+    int64_t seats, used;
+    usec_t since;
+    enum rc rc = enrolment_grace_find(control, a, tenant_no, &seats, &since);
+    if (rc != RC_OK || !since)
+        return rc;
+    rc = enrolment_gate(tx, a); /* nobody enrols between the count and the change */
+    if (rc == RC_OK)
+        rc = enrolment_seats(tx, a, &used);
+    return rc == RC_OK && used <= seats ? enrolment_grace_set(control, a, tenant_no, 0, now) : rc;
+}
+
+enum rc enrolment_grace_settle(struct db *db, struct arena *a, const struct permit *permit, usec_t now)
+{
+    struct tx *tx, *control;
+    enum rc rc = tx_begin(db, NULL, a, permit, &tx);
+    if (rc != RC_OK)
+        return rc;
+    rc = tx_begin_control(db, NULL, a, &control);
+    if (rc == RC_OK) {
+        rc = settle(tx, control, a, scope_tenant(permit_scope(permit))->no, now);
+        if (rc == RC_OK)
+            rc = tx_commit(&control);
+        else
+            tx_abort(&control);
+    }
+    tx_abort(&tx); /* it held the gate, and wrote nothing */
+    return rc;
+}

@@ -52,7 +52,10 @@ enum rc enrolment_index_find(struct tx *control, struct arena *a, struct uuid to
 enum rc enrolment_index_insert(struct tx *control, struct arena *a, struct uuid token, int tenant_no) MUST_CHECK;
 enum rc enrolment_grace_find(struct tx *control, struct arena *a, int tenant_no, int64_t *ret_seats,
                              usec_t *ret_since) MUST_CHECK;
-enum rc enrolment_grace_set(struct tx *control, struct arena *a, int tenant_no, usec_t since,
-                            usec_t now) MUST_CHECK; /* 0: within */
+enum rc enrolment_grace_set(struct tx *control, struct arena *a, int tenant_no, usec_t since, usec_t now) MUST_CHECK;
+/* Ends the grace of a tenant that is within its seats again, by exact count; in transactions of its own. For after a
+ * removal of devices, and for whoever raises seats. */
+enum rc enrolment_grace_settle(struct db *db, struct arena *a, const struct permit *permit,
+                               usec_t now) MUST_CHECK; /* 0: within */
 
 #endif

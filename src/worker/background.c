@@ -13,6 +13,7 @@
 #include "quota/quota.h"
 #include "store/detection.h"
 #include "store/device.h"
+#include "store/enrolment.h"
 #include "store/session.h"
 #include "store/task.h"
 #include "tenant/tenant.h"
@@ -191,6 +192,23 @@ static void retain(void)
     each_tenant(retain_tenant);
 }
 
+/* A tenant over its seats is within them again when devices were removed or seats were raised. */
+static void settle_seats_of(struct arena *a, int tenant_no)
+{
+    const struct tenant_scope *scope = tenant_scope_of(a, principal_service(a, tenant_no));
+    enum rc rc;
+    if (!scope || !scope_tenant(scope)->over_seats_since)
+        return;
+    rc = enrolment_grace_settle(db, a, quota_permit_service(a, scope), clock_now());
+    if (rc != RC_OK)
+        ev_warn(AREA_WORKER, "seats cannot be counted", EV_INT("tenant", tenant_no), EV_RC(rc));
+}
+
+static void settle_seats(void)
+{
+    each_tenant(settle_seats_of);
+}
+
 /* Signing keys; certificates revoked elsewhere while Redis is away. */
 static void look_after_identity(void)
 {
@@ -209,6 +227,7 @@ static struct {
     {"identity", look_after_identity, 2, 2},
     {"sweep", sweep, 20, 20},
     {"last contacts", flush_seen, 60, 60},
+    {"seats", settle_seats, 60, 60},
     {"late executions", expire_executions, 600, 60},
     {"retention", retain, 3600, 300},
 };

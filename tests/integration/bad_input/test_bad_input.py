@@ -138,6 +138,30 @@ class Enrolment(Case):
         self.assertEqual(p.call("DELETE", f"/api/v1/devices/{devices[1].id}").status, 204)
         Device(service, token, "seat-again")
 
+    def test_grace_ends(self):
+        """Whoever is within the seats again has no clock running: the next time over them, the grace is whole."""
+        service.cell.ctl_json("tenant", "create", "grace", "--name", "grace", "--plan", "enterprise", "--seats", 1)
+        token = service.cell.ctl_json("token", "create", "--tenant", "grace", "--name", "tests", "--days", 30)["token"]
+        since = lambda: service.cell.value("SELECT over_seats_since FROM control.tenant WHERE id = 'grace'")
+        age = lambda: service.cell.sql("UPDATE control.tenant SET over_seats_since = now() - interval '15 days' WHERE id = 'grace'")
+        first = wait(lambda: enrol(token, self.csr, "grace-1")({}).status == 200)
+        self.assertTrue(first)
+        second, third = Device(service, token, "grace-2"), Device(service, token, "grace-3")
+        self.assertIsNotNone(since())
+        age()
+        made = service.cell.ctl_json("password", "reset", "--tenant", "grace", "--account", "admin")
+        service.made["changes"].append({"kind": "tenant", "id": "grace", "accounts": [{"name": "admin", "password": made["password"]}]})
+        p = Person(service, "grace")
+        self.assertEqual(p.call("DELETE", f"/api/v1/devices/{third.id}").status, 204)
+        self.assertIsNotNone(since())  # still one too many
+        self.assertEqual(p.call("DELETE", f"/api/v1/devices/{second.id}").status, 204)
+        self.assertIsNone(since())
+        over = Device(service, token, "grace-4")  # all seats are in use: a grace of its own begins
+        age()
+        service.cell.sql("UPDATE control.tenant SET seats = 2 WHERE id = 'grace'; UPDATE control.revision SET value = value + 1")
+        self.assertTrue(wait(lambda: since() is None, 90, 1))  # raised seats are noticed by a chore
+        over.report(reason="start")
+
 
 class Certificates(Case):
     def test_absent_foreign_revoked_removed(self):
@@ -289,6 +313,19 @@ class Checkin(Case):
         r = d.packed(good)
         self.assertEqual((r.status, r.json["ack"]), (200, 1), r)
         self.assertEqual(self.found(), ["packed"])
+
+    def test_content_type(self):
+        """Only JSON, however large the body, packed or not; the same answer as on every other route."""
+        d = self.d
+        small, packed = compact(d.body()).encode(), squeeze(d.body())
+        large = compact({**d.body(), "more": "x" * 8000}).encode()
+        for kind in ("text/plain", "application/xml", "application/jsonp", "application/x-www-form-urlencoded", "application", "", "json;application/json"):
+            for body, more in ((small, {}), (large, {}), (packed, {"content-encoding": "gzip"})):
+                r = self.refused(self.ask(body, {"content-type": kind, **more}), "media_type_unsupported")
+                self.assertEqual(r.json["allowed"], ["application/json"])
+        self.assertEqual(self.found(), [])
+        for kind in ("application/json", "application/json; charset=utf-8", "Application/JSON ;x=1"):
+            self.assertEqual(d.checkin("spool", headers={"content-type": kind}).status, 200, kind)
 
     def test_large_body(self):
         """Up to the limit and 64 KiB: a problem; beyond, the connection may be cut. The server lives, the next request too."""
@@ -758,6 +795,33 @@ class Weather(Case):
         r = wait(lambda: (x := d.call("POST", "/agent/v1/checkin", d.body(events=[e]))).status == 200 and x, 20)
         self.assertEqual(r.json["ack"], 1, r)
         self.assertEqual([x["name"] for x in p.get(f"/api/v1/detections?device={d.id}")["items"]], ["without PostgreSQL"])
+
+    def test_2_floor_of_what_failed(self):
+        """A scheduled check-in that we could not take is not too early afterwards; one that was taken is. Redis there or away."""
+        d = Device(service, token_of("slow"), "weather-floor")
+        for redis_away in (False, True):
+            e = d.event("detection", detection(f"floor {redis_away}"))
+            forget_rates(service)
+            if redis_away:
+                service.cell.redis_kill()
+                self.assertTrue(wait(lambda: "sekisho_redis_up 0" in ops("/metrics")[1], 10))
+            try:
+                service.cell.postgres_kill()
+                try:
+                    self.assertTrue(wait(lambda: ops("/readyz")[0] == 503, 20))
+                    for _ in range(2):
+                        r = d.checkin("scheduled", events=[e])
+                        self.assertIn((r.status, r.code), {(503, "unavailable"), (503, "uncertain")}, r)
+                finally:
+                    service.cell.postgres_start()
+                self.assertTrue(wait(lambda: ops("/readyz")[0] == 200, 30))
+                r = wait(lambda: (x := d.checkin("scheduled", events=[e])).status == 200 and x, 20)
+                self.assertEqual(r and r.json["ack"], d.seq, r)
+                self.refused(lambda h: d.call("POST", "/agent/v1/checkin", d.body("scheduled"), h), "too_early", limit=1)
+            finally:
+                if redis_away:
+                    service.cell.redis_start()
+                    self.assertTrue(wait(lambda: "sekisho_redis_up 1" in ops("/metrics")[1], 20))
 
     def test_3_both_away_at_start(self):
         self.assertEqual(service.stop(), 0)
