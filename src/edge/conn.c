@@ -34,11 +34,14 @@ static void on_close(void *data)
     struct edge_loop *el = c->el;
 
     must(c->cells == NULL);
+    if (c->gone)
+        *c->gone = true;
+    h2o_timeout_unlink(&c->handshake_timer);
+    loop_timer_cancel(&c->goodbye_timer);
     request_conn_closed(c);
     if (c->listener != LISTENER_OPS) {
         atomic_fetch_sub(&el->edge->n_conns, 1);
         count_add(gauge(c->listener), -1);
-        observe(C_connection_bytes, (int64_t)c->carried);
         if (!c->handshaken)
             count(C_handshakes_failed);
     }
@@ -104,15 +107,43 @@ struct conn *conn_of(h2o_req_t *req)
     return c;
 }
 
+/* The library gets no more bytes of it: what is still in the kernel's buffer could be the rest of an attack. */
+static void close_both_ways(struct conn *c)
+{
+    c->cut = true;
+    if (c->ssl)
+        SSL_set_shutdown(c->ssl, SSL_get_shutdown(c->ssl) | SSL_RECEIVED_SHUTDOWN);
+    shutdown(h2o_socket_get_fd(c->sock), SHUT_RDWR);
+}
+
 void conn_cut(struct conn *c, const char *why)
 {
     if (c->cut)
         return;
-    c->cut = true;
     count(C_connections_cut);
     ev_info(AREA_EDGE, "connection cut", EV_STR("why", why), EV_STR("address", c->peer.address),
             EV_INT("connection", c->peer.connection_id), EV_INT("requests", c->started), EV_INT("aborted", c->aborted));
-    shutdown(h2o_socket_get_fd(c->sock), SHUT_RDWR);
+    close_both_ways(c);
+}
+
+/* ---- the client's goodbye */
+
+static void end_when_idle(void *arg)
+{
+    struct conn *c = arg;
+
+    c->goodbye_timer = NULL;
+    if (!c->cells && !c->cut)
+        close_both_ways(c);
+}
+
+/* After TLS's close_notify the library would collect in memory whatever comes, and never look at it. What was asked
+ * before is still answered: the requests may be in the same bytes, so they are waited for. */
+void conn_goodbye(struct conn *c)
+{
+    c->said_goodbye = true;
+    if (!c->goodbye_timer)
+        c->goodbye_timer = loop_timer_start(c->el->loop, 0, end_when_idle, c);
 }
 
 /* ---- cells */
@@ -124,7 +155,6 @@ static void on_gone(void *data)
     struct conn *c = cell->conn;
     bool aborted = !cell->answered_ns || cell->req->bytes_sent < cell->answer_bytes;
 
-    c->carried = c->sock->bytes_read + c->sock->bytes_written;
     if (cell->stream) /* a stream ends when its reader leaves, but is not opened for a moment */
         aborted = clock_mono_ns() - cell->answered_ns < SHORTEST_STREAM_NS;
     if (cell->prev)
@@ -134,6 +164,8 @@ static void on_gone(void *data)
     if (cell->next)
         cell->next->prev = cell->prev;
     reply_gone(cell);
+    if (c->said_goodbye && !c->cells && !c->goodbye_timer)
+        c->goodbye_timer = loop_timer_start(c->el->loop, 0, end_when_idle, c);
     if (!aborted)
         return;
     c->aborted++;
@@ -172,6 +204,7 @@ static void inspect(struct conn *c, uint64_t now, uint64_t patience_ns)
 
     if (c->cut)
         return;
+    filter_keep(c);
     for (const struct cell *cell = c->cells; cell && !stuck; cell = cell->next)
         stuck = reader_stuck(cell, now, patience_ns);
     /* Bytes that the kernel does not take, or a connection that lingers with nothing open. */

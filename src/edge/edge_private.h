@@ -9,6 +9,7 @@
 
 #include "common/network.h"
 #include "edge/edge.h"
+#include "edge/frames.h"
 #include "edge/loop_private.h"
 #include <h2o.h>
 
@@ -42,10 +43,15 @@ struct conn {
     unsigned inflight;        /* length of requests */
     unsigned started, aborted;
     bool handshaken, http2, cut;
+    bool prefaced, said_goodbye; /* HTTP/2's first bytes have come; TLS close_notify has come */
+    bool *gone;                  /* set when it ends inside a call into the library */
+    struct frames frames;
+    h2o_socket_cb library_read; /* HTTP/2: what the library wants called with new bytes; filter.c comes first */
+    h2o_timeout_entry_t handshake_timer;
+    struct loop_timer *goodbye_timer;
     unsigned receiving; /* the round of the sweep that last saw a request on its way in */
     size_t received;    /* bytes since the last whole request, roughly: what a body may hold in memory */
     size_t seen_written;
-    size_t carried; /* bytes both ways, when the last request ended */
     uint64_t opened_ns, stuck_since_ns;
 };
 
@@ -89,13 +95,6 @@ struct site { /* one listener of one loop */
     bool paused;
 };
 
-struct meter { /* CPU time of a loop per request */
-    uint64_t cpu_seen;
-    unsigned requests; /* since the last tick */
-    double faded_cpu, faded_requests;
-    int64_t mean_ns;
-};
-
 struct edge_loop {
     struct edge *edge;
     struct loop *loop;
@@ -106,7 +105,6 @@ struct edge_loop {
     struct stream *streams;
     unsigned n_streams;
     unsigned ticks;
-    struct meter meter;
     struct loop_timer *tick;
     uint64_t drain_end_ns; /* streams have ended by then; 0: not draining */
 };
@@ -134,9 +132,14 @@ void conn_hold(struct conn *c, SSL_CTX *ctx); /* NULL: none */
 struct conn *conn_of(h2o_req_t *req);
 struct conn *conn_of_ssl(const SSL *ssl);
 void conn_cut(struct conn *c,
-              const char *why); /* ends it as if the client had; safe in any of the library's callbacks */
+              const char *why);    /* ends it as if the client had; safe in any of the library's callbacks */
+void conn_goodbye(struct conn *c); /* the client will send nothing more */
 struct cell *cell_new(struct conn *c, h2o_req_t *req);
 void conn_sweep(struct edge_loop *el);
+
+/* filter.c */
+void filter_accept(struct conn *c, struct site *s); /* c may be gone when it returns */
+void filter_keep(struct conn *c);                   /* after anything that makes the library write */
 
 /* request.c */
 int request_take(h2o_handler_t *self, h2o_req_t *req);
@@ -151,10 +154,6 @@ void reply_time_out(struct request *r);
 void reply_bytes(h2o_req_t *req, struct cell *cell, int status, const char *content_type, struct slice body);
 void reply_release(struct request *r); /* frees it when both lives have ended */
 const char *reply_reason(int status);
-
-/* meter.c */
-void meter_tick(struct edge_loop *el);
-void meter_answer(struct request *r, size_t bytes); /* of a call whose answer goes out now */
 
 /* headers.c */
 void headers_add(h2o_req_t *req, const char *name, struct slice value); /* value outlives the request */

@@ -296,6 +296,7 @@ enum rc answer_file(struct call *c, const char *path, const char *content_type)
 static void send_chunk(struct request *r, ssize_t n)
 {
     h2o_iovec_t v = h2o_iovec_init(r->chunk, n > 0 ? (size_t)n : 0);
+    struct conn *c = r->cell->conn;
     bool last;
 
     if (n <= 0) { /* shorter than it was: the length has been promised already */
@@ -307,6 +308,7 @@ static void send_chunk(struct request *r, ssize_t n)
     last = r->file_at >= r->file_size;
     r->cell->answered_ns = clock_mono_ns(); /* progress: patience begins anew with each chunk */
     h2o_send(r->cell->req, &v, 1, last ? H2O_SEND_STATE_FINAL : H2O_SEND_STATE_IN_PROGRESS);
+    filter_keep(c);
 }
 
 static size_t next_size(const struct request *r)

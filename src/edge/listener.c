@@ -99,7 +99,7 @@ static void enter(struct conn *c)
     struct site *s = &c->el->sites[c->listener];
 
     conn_hold(c, s->accept.ssl_ctx);
-    h2o_accept(&s->accept, c->sock);
+    filter_accept(c, s);
 }
 
 /* What a load balancer says before the client's own first byte. Bytes behind it stay in the socket's buffer, which the

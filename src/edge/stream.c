@@ -61,11 +61,13 @@ static void end(struct stream *s)
 static void hand_over(struct stream *s, struct slice bytes, h2o_send_state_t state)
 {
     h2o_iovec_t v = h2o_iovec_init(bytes.p, bytes.n);
+    struct conn *c = conn_of(s->req);
 
     s->busy = true;
     s->busy_since_ns = clock_mono_ns();
     s->final = state != H2O_SEND_STATE_IN_PROGRESS;
     h2o_send(s->req, &v, bytes.n ? 1 : 0, state);
+    filter_keep(c);
 }
 
 static void push(struct stream *s)

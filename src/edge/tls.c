@@ -16,7 +16,8 @@
 #include <openssl/x509v3.h>
 #include <time.h>
 
-#define AGENT_SESSIONS      4096 /* about 17 KB each */
+#define AGENT_SESSIONS      4096        /* about 17 KB each */
+#define CERTIFICATES_MAX    (16 * 1024) /* bytes of a client's chain; ours is below 1 KB */
 #define AGENT_SESSION_LIFE  (8 * 3600L)
 #define CONSOLE_TICKET_LIFE 3600L
 #define TICKET_KEY_LIFE     (6 * 3600 * UINT64_C(1000000000))
@@ -102,6 +103,8 @@ static void on_info(const SSL *ssl, int where, int ret)
     if ((where & SSL_CB_ALERT) && (where & SSL_CB_READ))
         ev_debug(AREA_EDGE, "TLS alert from the client", EV_STR("alert", SSL_alert_desc_string_long(ret)),
                  EV_STR("address", c->peer.address));
+    if ((where & SSL_CB_ALERT) && (where & SSL_CB_READ) && (ret & 0xFF) == SSL_AD_CLOSE_NOTIFY && c->handshaken)
+        conn_goodbye(c);
     if (where & SSL_CB_HANDSHAKE_START) {
         c->ssl = (SSL *)(uintptr_t)ssl;
         SSL_CTX_free(c->held);
@@ -221,6 +224,7 @@ static SSL_CTX *make_context(struct tls *t, const struct params *p, enum listene
         SSL_CTX_set_timeout(ctx, AGENT_SESSION_LIFE);
         SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
         SSL_CTX_set_cert_verify_callback(ctx, admit_any, NULL);
+        SSL_CTX_set_max_cert_list(ctx, CERTIFICATES_MAX);
     } else {
         must(SSL_CTX_set_session_id_context(ctx, console_id, sizeof(console_id) - 1) == 1);
         SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);

@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """A raw HTTP/2 client for tests that misbehave: frames as bytes, header blocks written as literals without Huffman coding.
-Header blocks of answers are not decoded; what tests need to know is in the bodies (problem+json) and frame types."""
+Of the header blocks of answers only the status is decoded (the server writes it first, never Huffman-coded); what else tests
+need to know is in the bodies (problem+json) and frame types."""
 import socket
 import ssl
 import struct
 import time
 
 DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = 0, 1, 2, 3, 4, 6, 7, 8, 9
-END_STREAM, END_HEADERS, ACK = 1, 4, 1
+PUSH_PROMISE = 5
+END_STREAM, END_HEADERS, ACK, PADDED, PRIORITIZED = 1, 4, 1, 8, 0x20
+ERRORS = ("NO_ERROR", "PROTOCOL_ERROR", "INTERNAL_ERROR", "FLOW_CONTROL_ERROR", "SETTINGS_TIMEOUT", "STREAM_CLOSED", "FRAME_SIZE_ERROR",
+          "REFUSED_STREAM", "CANCEL", "COMPRESSION_ERROR", "CONNECT_ERROR", "ENHANCE_YOUR_CALM", "INADEQUATE_SECURITY", "HTTP_1_1_REQUIRED")
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
 
@@ -30,6 +34,20 @@ def block(fields):
     return out
 
 
+def status_of(block):
+    """:status, the first field of each answer."""
+    known = {0x88: 200, 0x89: 204, 0x8A: 206, 0x8B: 304, 0x8C: 400, 0x8D: 404, 0x8E: 500}
+    return known.get(block[0]) or int(block[2:5])
+
+
+def u32(n):
+    return struct.pack(">I", n)
+
+
+def setting(ident, value):
+    return struct.pack(">HI", ident, value)
+
+
 def frame(kind, flags, stream, payload=b""):
     return struct.pack(">I", len(payload))[1:] + bytes([kind, flags]) + struct.pack(">I", stream) + payload
 
@@ -46,16 +64,23 @@ def context(alpn=("h2",), cert=None, key=None):
 
 
 class H2:
-    def __init__(self, port, ctx=None, settings=b"", timeout=10):
-        raw = socket.create_connection(("127.0.0.1", port), timeout=timeout)
+    def __init__(self, port, ctx=None, settings=b"", timeout=10, preface=True, receive_buffer=0):
+        """preface False: the caller sends the first bytes. receive_buffer: bytes that the kernel keeps for a reader that is slow."""
+        raw = socket.socket()
+        raw.settimeout(timeout)
+        if receive_buffer:
+            raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        raw.connect(("127.0.0.1", port))
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.sock = (ctx or context()).wrap_socket(raw)
         assert self.sock.selected_alpn_protocol() == "h2"
         self.buffer = b""
         self.next = 1
         self.bodies, self.resets, self.ended, self.goaways, self.headers = {}, {}, set(), [], set()
+        self.statuses, self.blocks, self.acks, self.pongs, self.updates = {}, [], 0, [], 0
         self.closed = False
-        self.sock.sendall(PREFACE + frame(SETTINGS, 0, 0, settings))
+        if preface:
+            self.sock.sendall(PREFACE + frame(SETTINGS, 0, 0, settings))
 
     def send(self, data):
         self.sock.sendall(data)
@@ -108,12 +133,20 @@ class H2:
                 self.bodies[stream] = self.bodies.get(stream, b"") + payload
             elif kind == HEADERS:
                 self.headers.add(stream)
+                self.statuses.setdefault(stream, status_of(payload))
+                self.blocks.append(payload)
             elif kind == RST_STREAM:
                 self.resets.setdefault(stream, int.from_bytes(payload, "big"))
             elif kind == GOAWAY:
                 self.goaways.append((int.from_bytes(payload[:4], "big"), int.from_bytes(payload[4:8], "big")))
             elif kind == SETTINGS and not flags & ACK:
                 self.quiet(frame(SETTINGS, ACK, 0))
+            elif kind == SETTINGS:
+                self.acks += 1
+            elif kind == PING and flags & ACK:
+                self.pongs.append(payload)
+            elif kind == WINDOW_UPDATE:
+                self.updates += 1
             if kind in (DATA, HEADERS) and flags & END_STREAM:
                 self.ended.add(stream)
 

@@ -659,7 +659,7 @@ class Drain(unittest.TestCase):
         self.assertLess(time.monotonic() - began, 7)
 
     def test_hang(self):
-        """A header block left open over the drain makes the library spin; the watchdog ends the process."""
+        """A header block left open over the drain would make the library spin: the connection is ended before it sees the rest."""
         c = H2(self.probe.console)
         c.request("/api/v1/slow?3500")
         c.read(0.3)  # acknowledges SETTINGS: nothing may come between a header block's frames
@@ -671,7 +671,7 @@ class Drain(unittest.TestCase):
         c.read(3, lambda: len(c.goaways) >= 2)
         self.assertGreaterEqual(len(c.goaways), 2)
         c.quiet(frame(h2.CONTINUATION, h2.END_HEADERS, s, h2.block([("x", "y")])))
-        self.assertEqual(self.probe.process.wait(15), 3)
+        self.assertIn(self.probe.process.wait(15), (0, 1))  # 3 is the watchdog's
         self.assertLess(time.monotonic() - began, 8)
 
 
