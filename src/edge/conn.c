@@ -42,6 +42,7 @@ static void on_close(void *data)
     if (c->listener != LISTENER_OPS) {
         atomic_fetch_sub(&el->edge->n_conns, 1);
         count_add(gauge(c->listener), -1);
+        observe(C_connection_bytes, (int64_t)c->carried);
         if (!c->handshaken)
             count(C_handshakes_failed);
     }
@@ -155,6 +156,7 @@ static void on_gone(void *data)
     struct conn *c = cell->conn;
     bool aborted = !cell->answered_ns || cell->req->bytes_sent < cell->answer_bytes;
 
+    c->carried = c->sock->bytes_read + c->sock->bytes_written;
     if (cell->stream) /* a stream ends when its reader leaves, but is not opened for a moment */
         aborted = clock_mono_ns() - cell->answered_ns < SHORTEST_STREAM_NS;
     if (cell->prev)

@@ -52,6 +52,7 @@ struct conn {
     unsigned receiving; /* the round of the sweep that last saw a request on its way in */
     size_t received;    /* bytes since the last whole request, roughly: what a body may hold in memory */
     size_t seen_written;
+    size_t carried; /* bytes both ways, when the last request ended */
     uint64_t opened_ns, stuck_since_ns;
 };
 
@@ -95,6 +96,13 @@ struct site { /* one listener of one loop */
     bool paused;
 };
 
+struct meter { /* CPU time of a loop per request */
+    uint64_t cpu_seen;
+    unsigned requests; /* since the last tick */
+    double faded_cpu, faded_requests;
+    int64_t mean_ns;
+};
+
 struct edge_loop {
     struct edge *edge;
     struct loop *loop;
@@ -105,6 +113,7 @@ struct edge_loop {
     struct stream *streams;
     unsigned n_streams;
     unsigned ticks;
+    struct meter meter;
     struct loop_timer *tick;
     uint64_t drain_end_ns; /* streams have ended by then; 0: not draining */
 };
@@ -154,6 +163,10 @@ void reply_time_out(struct request *r);
 void reply_bytes(h2o_req_t *req, struct cell *cell, int status, const char *content_type, struct slice body);
 void reply_release(struct request *r); /* frees it when both lives have ended */
 const char *reply_reason(int status);
+
+/* meter.c */
+void meter_tick(struct edge_loop *el);
+void meter_answer(struct request *r, size_t bytes); /* of a call whose answer goes out now */
 
 /* headers.c */
 void headers_add(h2o_req_t *req, const char *name, struct slice value); /* value outlives the request */

@@ -65,6 +65,8 @@ static void count_status(int status)
         count(C_requests_failed);
     else if (status >= 400)
         count(C_requests_refused);
+    if (status >= 200 && status < 600)
+        count((enum counter)(C_answers_2xx + status / 100 - 2));
 }
 
 static bool has_no_body(int status)
@@ -154,13 +156,14 @@ static void log_answer(const struct call *c)
     const char *operation = c->route ? c->route->operation : NULL;
 
     if (c->answer.status >= 500)
-        ev_warn(AREA_EDGE, "call failed", EV_STR("trace", c->trace_id), EV_STR("operation", operation),
-                EV_INT("status", c->answer.status), EV_STR("code", problem_texts[c->fault.problem].code),
+        ev_warn(AREA_EDGE, "call failed", EV_STR("operation", operation), EV_INT("status", c->answer.status),
+                EV_STR("code", problem_texts[c->fault.problem].code),
                 EV_STR("detail", c->fault.op_detail[0] ? c->fault.op_detail : NULL),
                 EV_STR("sqlstate", c->fault.sqlstate[0] ? c->fault.sqlstate : NULL));
     else
-        ev_debug(AREA_EDGE, "call answered", EV_STR("trace", c->trace_id), EV_STR("operation", operation),
-                 EV_INT("status", c->answer.status), EV_STR("address", c->address),
+        ev_debug(AREA_EDGE, "call answered", EV_STR("operation", operation), EV_INT("status", c->answer.status),
+                 EV_STR("code", c->answer.status >= 400 ? problem_texts[c->fault.problem].code : NULL),
+                 EV_STR("address", c->address), EV_INT("bytes", c->answer.body.n),
                  EV_INT("usec", clock_now() - c->received));
 }
 
@@ -183,7 +186,10 @@ static void send_answer(struct request *r)
     headers_add(req, "x-trace-id", slice_of(c->trace_id));
     headers_common(req, c->listener);
     count_status(c->answer.status);
+    call_context(c);
     log_answer(c);
+    call_context(NULL);
+    meter_answer(r, r->fd >= 0 ? (size_t)r->file_size : c->answer.body.n);
     if (r->fd >= 0 && !has_no_body(c->answer.status) && !r->head)
         file_send(r);
     else

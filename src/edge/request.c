@@ -187,10 +187,11 @@ static void ops_answer(h2o_req_t *req, struct conn *c, struct slice path)
     struct cell *cell = cell_new(c, req);
     struct strbuf b;
     h2o_iovec_t body;
+    const char *type = "text/plain; charset=utf-8";
     char why[200] = "";
     int status = 200;
 
-    strbuf_init(&b, (size_t)1024 * 1024);
+    strbuf_init(&b, (size_t)16 * 1024 * 1024);
     if (slice_eq(path, SLICE("/healthz"))) {
         strbuf_add_str(&b, "ok\n");
     } else if (slice_eq(path, SLICE("/readyz"))) {
@@ -203,16 +204,18 @@ static void ops_answer(h2o_req_t *req, struct conn *c, struct slice path)
         } else {
             strbuf_add_str(&b, "ready\n");
         }
+    } else if (e->config.ops && e->config.ops(path, e->config.params, &b, &type)) {
+        /* answered */
     } else if (slice_eq(path, SLICE("/metrics"))) {
-        counters_write(&b);
+        counters_write(&b, NULL);
     } else {
         status = 404;
-        strbuf_add_str(&b, "there are /healthz, /readyz and /metrics\n");
+        strbuf_add_str(&b, "there are /healthz, /readyz, /metrics and /ops/top\n");
     }
     body = h2o_strdup(&req->pool, b.p, b.n);
     strbuf_done(&b);
     headers_add(req, "cache-control", SLICE("no-store"));
-    reply_bytes(req, cell, status, "text/plain; charset=utf-8", slice_of_iovec(body));
+    reply_bytes(req, cell, status, type, slice_of_iovec(body));
 }
 
 /* ---- from the library's request to a call */
@@ -241,22 +244,14 @@ static void keep_field(struct call *c, struct slice name, struct slice value)
         }
 }
 
-/* W3C trace context: the client's trace id goes on; else a new one. */
+/* The client's trace id goes on when its traceparent is good; else a new one. */
 static void choose_trace(struct call *c, struct slice traceparent)
 {
     uint8_t id[16];
-    size_t n;
 
-    if (traceparent.n >= 55 && traceparent.p[2] == '-' && traceparent.p[35] == '-' &&
-        slice_unhex((struct slice){traceparent.p + 3, 32}, id, sizeof(id), &n) && n == sizeof(id)) {
-        struct uuid u;
-
-        memcpy(u.b, id, sizeof(id));
-        if (uuid_is_nil(u))
-            random_bytes(id, sizeof(id));
-    } else {
-        random_bytes(id, sizeof(id));
-    }
+    if (traceparent_read(traceparent, c->trace_id))
+        return;
+    random_bytes(id, sizeof(id));
     for (size_t i = 0; i < sizeof(id); i++) {
         c->trace_id[2 * i] = "0123456789abcdef"[id[i] >> 4];
         c->trace_id[2 * i + 1] = "0123456789abcdef"[id[i] & 15];
@@ -272,7 +267,7 @@ static void keep_fields(struct call *c, const h2o_req_t *req)
         struct slice value = slice_of_iovec(req->headers.entries[i].value);
 
         if (slice_eq(name, SLICE("traceparent")))
-            traceparent = value;
+            traceparent = traceparent.p ? SLICE("twice") : value;
         else
             keep_field(c, name, value);
     }
@@ -322,7 +317,8 @@ static struct request *make(h2o_req_t *req, struct conn *conn, struct slice path
     if (req->entity.base)
         c->body = arena_copy(a, slice_of_iovec(req->entity));
     c->received = clock_now();
-    c->deadline_ns = clock_mono_ns() + (uint64_t)conn->el->edge->config.params->request_deadline * 1000000000;
+    c->received_ns = clock_mono_ns();
+    c->deadline_ns = c->received_ns + (uint64_t)conn->el->edge->config.params->request_deadline * 1000000000;
     strbuf_init_arena(&c->answer.body, a, (size_t)4 * 1024 * 1024);
     c->finish = reply_finish;
     c->edge = r;
