@@ -3,10 +3,14 @@
  * the machine's time zone. */
 #include "common/clock.h"
 #include "common/must.h"
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #define DAY   INT64_C(86400)
 #define LAST  (INT64_C(253402300800) * USEC_PER_SEC - 1) /* end of the year 9999 */
@@ -14,15 +18,45 @@
 
 static _Atomic usec_t fixed;
 static _Atomic int64_t shift_usec;
+static const _Atomic int64_t *steps; /* seconds, in the mapped file of a test; NULL: none */
 static pthread_once_t shift_once = PTHREAD_ONCE_INIT;
+
+/* A file that a stranger could write would give him the clock: certificates would live and die as he likes. */
+static void map_steps(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    struct stat st;
+    void *p;
+
+    if (fd < 0)
+        return;
+    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size >= (off_t)sizeof(*steps) &&
+        (st.st_uid == 0 || st.st_uid == geteuid()) && !(st.st_mode & (S_IWGRP | S_IWOTH))) {
+        p = mmap(NULL, sizeof(*steps), PROT_READ, MAP_SHARED, fd, 0);
+        if (p != MAP_FAILED)
+            steps = p;
+    }
+    close(fd);
+}
 
 static void shift_from_environment(void)
 {
     const char *text = getenv("SEKISHO_CLOCK_OFFSET");
+    const char *testing = secure_getenv("SEKISHO_TESTING");
+    const char *path = secure_getenv("SEKISHO_CLOCK_FILE");
     int64_t seconds;
 
+    if (path && testing && slice_eq(slice_of(testing), SLICE("1")))
+        map_steps(path);
     if (text && slice_i64(slice_of(text), &seconds) && seconds > -SHIFT && seconds < SHIFT)
         atomic_store(&shift_usec, seconds * USEC_PER_SEC);
+}
+
+static usec_t stepped(void)
+{
+    int64_t seconds = atomic_load_explicit(steps, memory_order_relaxed);
+
+    return seconds > -SHIFT && seconds < SHIFT ? seconds * USEC_PER_SEC : 0;
 }
 
 usec_t clock_now(void)
@@ -35,7 +69,7 @@ usec_t clock_now(void)
     pthread_once(&shift_once, shift_from_environment);
     must(clock_gettime(CLOCK_REALTIME, &ts) == 0);
     return (usec_t)ts.tv_sec * USEC_PER_SEC + ts.tv_nsec / 1000 +
-           atomic_load_explicit(&shift_usec, memory_order_relaxed);
+           atomic_load_explicit(&shift_usec, memory_order_relaxed) + (steps ? stepped() : 0);
 }
 
 uint64_t clock_mono_ns(void)

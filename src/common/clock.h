@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* clock.h - time that tests can fix. Wall time is microseconds since 1970 UTC (int64_t usec); monotonic time is
  * nanoseconds since an arbitrary start. The environment variable SEKISHO_CLOCK_OFFSET (seconds, signed) shifts wall
- * time, for tests of skew; it is read once. Thread-safe. */
+ * time, for tests of skew; it is read once. SEKISHO_CLOCK_FILE names a file whose first 8 bytes (int64_t, seconds) are
+ * added too, each time: a test steps the clock of a running process by writing them. It is obeyed only when
+ * SEKISHO_TESTING is 1 and nobody but root and the process's user may write the file, which must not be cut short while
+ * the process runs. Thread-safe. */
 #ifndef SEKISHO_CLOCK_H
 #define SEKISHO_CLOCK_H
 

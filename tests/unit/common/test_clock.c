@@ -4,6 +4,7 @@
 #include "unit.h"
 
 #include "common/clock.h"
+#include <fcntl.h>
 #include <time.h>
 
 #define LAST INT64_C(253402300799999999) /* 9999-12-31T23:59:59.999999Z */
@@ -181,8 +182,52 @@ static void read_shifted(void *arg)
         abort();
 }
 
+static int64_t seconds_apart(void)
+{
+    return clock_now() / USEC_PER_SEC - (int64_t)time(NULL);
+}
+
+static bool near(int64_t a, int64_t b)
+{
+    return a - b >= -1 && a - b <= 1;
+}
+
+struct steps {
+    const char *testing;
+    mode_t mode;
+    bool obeyed;
+};
+
+/* In a child; aborts when a running clock follows the file, or does not, as it should. */
+static void step_by_file(void *arg)
+{
+    const struct steps *s = arg;
+    char *folder = unit_folder();
+    char path[200];
+    int64_t seconds = 3600;
+    bool fine;
+    int fd;
+
+    snprintf(path, sizeof(path), "%s/clock", folder);
+    fd = open(path, O_RDWR | O_CREAT, 0600);
+    fine = fd >= 0 && pwrite(fd, &seconds, sizeof(seconds), 0) == sizeof(seconds) && fchmod(fd, s->mode) == 0;
+    setenv("SEKISHO_CLOCK_FILE", path, 1);
+    if (s->testing)
+        setenv("SEKISHO_TESTING", s->testing, 1);
+    fine = fine && near(seconds_apart(), s->obeyed ? 3600 : 0);
+    seconds = -86400;
+    fine = fine && pwrite(fd, &seconds, sizeof(seconds), 0) == sizeof(seconds) &&
+           near(seconds_apart(), s->obeyed ? -86400 : 0);
+    seconds = INT64_MAX;
+    fine = fine && pwrite(fd, &seconds, sizeof(seconds), 0) == sizeof(seconds) && near(seconds_apart(), 0);
+    unit_folder_remove(folder);
+    if (fine)
+        abort();
+}
+
 int main(void)
 {
+    struct steps steps[] = {{"1", 0600, true}, {NULL, 0600, false}, {"0", 0600, false}, {"1", 0622, false}};
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(known_instants),
         cmocka_unit_test(texts_out_of_range_are_held),
@@ -197,5 +242,8 @@ int main(void)
     /* Before any other reading of the clock: the variable is read once. */
     if (!unit_aborts(read_shifted, NULL, NULL, 0))
         return 1;
+    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
+        if (!unit_aborts(step_by_file, &steps[i], NULL, 0))
+            return 1;
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
