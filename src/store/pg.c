@@ -19,7 +19,7 @@
 #define STATEMENTS_LIFE 3500 /* prepared in a backend's life: about 128 MB of plans and catalogue caches */
 #define CONNECT_TIMEOUT 3000 /* ms */
 #define BACKOFF_FIRST   100
-#define BACKOFF_LAST    5000
+#define BACKOFF_LAST    1000 /* agents find the service again a moment after the database is back */
 #define ROLE_STATEMENT  "role"
 #define ROLE_TEXT                                                                                             \
     "SELECT pg_catalog.set_config('role', $1, true), pg_catalog.set_config('application_name', coalesce($2, " \

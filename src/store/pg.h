@@ -25,7 +25,7 @@ struct pg_config { /* strings are copied */
 
 struct pg *pg_new(const struct pg_config *c); /* does not connect yet */
 void pg_free(struct pg **pg);                 /* NULL allowed */
-/* Connected afterwards. Between failed attempts it backs off (100 ms doubling to 5 s, with jitter) and answers
+/* Connected afterwards. Between failed attempts it backs off (100 ms doubling to 1 s, with jitter) and answers
  * RC_UNAVAILABLE at once. Between transactions it forgets the statements used least, and reopens a backend that has
  * prepared so much that its caches are about 128 MB. */
 enum rc pg_open(struct pg *pg) MUST_CHECK;
