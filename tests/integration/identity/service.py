@@ -41,11 +41,11 @@ class Service:
 
     caller = "127.0.0.1"
 
-    def __init__(self, tenants=("tenants/samples",), **config):
+    def __init__(self, tenants=("tenants/samples",), cell=None, **config):
         self.config, self.tenant_files = config, tenants
-        self.cell = Cell()
+        self.cell = cell or Cell()
         self.console_port, self.agent_port, self.ops_port = free_port(), free_port(), free_port()
-        self.process = None
+        self.process, self.overrides = None, ()
 
     def __enter__(self):
         try:
@@ -74,20 +74,20 @@ class Service:
         if ready:
             self.wait_ready()
 
-    def _process(self, *overrides, **env):
+    def _process(self, **env):
         env.setdefault("LSAN_OPTIONS", f"suppressions={ROOT}/tests/lsan.supp:print_suppressions=0")
         with open(self.cell.dir / "server.log", "a", encoding="utf-8") as log:
-            return subprocess.Popen([program("sekishod"), "-c", str(self.cell.config), *overrides], stdin=subprocess.DEVNULL, stdout=log,
+            return subprocess.Popen([program("sekishod"), "-c", str(self.cell.config), *self.overrides], stdin=subprocess.DEVNULL, stdout=log,
                                     stderr=log, env=dict(os.environ, **env))
 
     def replica(self):
         """A second server over the same cell, with ports of its own; stop() it, do not close it."""
-        other = object.__new__(Service)
-        other.cell, other.made = self.cell, self.made
+        other = object.__new__(type(self))
+        other.__dict__.update(self.__dict__)
         other.console_port, other.agent_port, other.ops_port = free_port(), free_port(), free_port()
-        other.process = other._process(f"console_listen=127.0.0.1:{other.console_port}", f"agent_listen=127.0.0.1:{other.agent_port}",
-                                       f"ops_listen=127.0.0.1:{other.ops_port}", "replica=b")
-        other.wait_ready()
+        other.overrides = (f"console_listen=127.0.0.1:{other.console_port}", f"agent_listen=127.0.0.1:{other.agent_port}",
+                           f"ops_listen=127.0.0.1:{other.ops_port}", "replica=b")
+        other.start()
         return other
 
     def wait_ready(self, seconds=60):
