@@ -3,48 +3,28 @@
  * sekishoctl top. On a loop thread; nothing waits. */
 #include "common/counters.h"
 #include "common/json.h"
+#include "common/memory.h"
 #include "edge/edge.h"
 #include "server/server.h"
 #include "store/batch.h"
 #include "tenant/tenant.h"
 #include "worker/pool.h"
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #define MOST ((INT64_C(1) << 53) - 1) /* of an integer in JSON */
 
 static int64_t memory_at_start;
 
-/* Resident bytes, of /proc/self/statm: size, resident, ... in pages. */
-static int64_t resident(void)
-{
-    char text[128];
-    struct slice rest, field;
-    int64_t pages = 0;
-    int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd >= 0 ? read(fd, text, sizeof(text)) : -1;
-
-    if (fd >= 0)
-        close(fd);
-    if (n <= 0)
-        return 0;
-    rest = slice_mem(text, (size_t)n);
-    (void)slice_cut(&rest, ' ');
-    field = slice_cut(&rest, ' ');
-    return slice_i64(field, &pages) ? pages * sysconf(_SC_PAGESIZE) : 0;
-}
-
 void ops_start(void)
 {
-    memory_at_start = resident();
+    memory_at_start = memory_resident();
 }
 
 static void look(void)
 {
     int64_t connections = counter_read(C_connections_agent) + counter_read(C_connections_console);
-    int64_t now = resident();
+    int64_t now = memory_resident();
 
     count_set(C_memory_resident_bytes, now);
     count_set(C_connection_memory_bytes,

@@ -4,7 +4,9 @@
 #include "worker/background.h"
 #include "cache/cache.h"
 #include "call/make_principal.h"
+#include "common/counters.h"
 #include "common/event.h"
+#include "common/memory.h"
 #include "common/must.h"
 #include "common/params.h"
 #include "identity/identity.h"
@@ -26,7 +28,8 @@ enum {
     SWEEP_MAX = 5000,
     EXPIRE_ROWS = 2000,
     EXPIRE_ROUNDS = 10,
-    SESSION_DAYS = 30
+    SESSION_DAYS = 30,
+    IDLE_REQUESTS = 50 /* in a turn of the memory */
 };
 
 static const struct params *params;
@@ -215,6 +218,14 @@ static void look_after_identity(void)
     identity_chore(db);
 }
 
+static void give_memory_back(void)
+{
+    static int64_t before;
+    int64_t requests = counter_read(C_requests);
+    memory_turn(requests - before < IDLE_REQUESTS);
+    before = requests;
+}
+
 /* ---- the chores */
 
 static struct {
@@ -228,6 +239,7 @@ static struct {
     {"sweep", sweep, 20, 20},
     {"last contacts", flush_seen, 60, 60},
     {"seats", settle_seats, 60, 60},
+    {"memory", give_memory_back, 5, 5},
     {"late executions", expire_executions, 600, 60},
     {"retention", retain, 3600, 300},
 };
