@@ -237,6 +237,7 @@ class Fleet:
         if at:
             state = self.h.dir / f"{self.name}.copy"
             shutil.copyfile(self.state, state)
+            args = (*args, "--no-wake")  # there is nobody to open that stream
         target = at.target if at else (f"localhost:{(service or self.h.service).agent_port}", self.h.ca)
         return Sim(program("sekisho-sim"), what, target, state, devices or self.devices, self.h.log(), at.meter if at else self.h.meter,
                    "--packages", self.packages, "--seed", self.seed, *args, per=per, token_file=None if at else self.tokens,

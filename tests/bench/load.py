@@ -13,8 +13,10 @@ import time
 
 from table import Sample
 
-SETUP_SECONDS = 240
+SETUP_SECONDS = 400
 ROUND_SECONDS = 120
+# A measured part ends after its operations, or after so long: on a slow machine it is made of fewer.
+PART_SECONDS = 4
 # Each address has ports and enrolment rates of its own.
 ADDRESSES = "127.0.0.2-80"
 
@@ -115,9 +117,11 @@ class Sim(Program):
     """per: how many things one operation is made of; pace and each: check-ins of each device in a round, on the average."""
 
     def __init__(self, program, what, target, state, devices, log, meter, *args, per=1, token_file=None, pace=None):
+        options = dict(zip(map(str, args), args[1:]))
+        if "--duration" not in options and what != "waves":
+            args = (*args, "--duration", PART_SECONDS)
         super().__init__(program, ["bench", what, "--gate"], target, state, devices, log, *args, token_file=token_file)
         self.meter, self.per, self.last = meter, per, None
-        options = dict(zip(map(str, args), args[1:]))
         self.each = options.get("--operations", options.get("--rate", 0) * options.get("--duration", 0)) / devices
         self.least = max(self.each * 1.4 + 6, options.get("--streams", 0) + 4)
         self.pace = pace if what in ("checkin", "visit", "inventory", "detections") else None

@@ -83,9 +83,15 @@ def side(s):
 
 
 def check(samples, what):
-    bad = sum(s.errors for s in samples)
-    if bad:
-        raise RuntimeError(f"{what}: {bad} operations were refused or failed")
+    """A remark on what was refused or failed; when it is more than a hundredth, the measure is none."""
+    bad, n = sum(s.errors for s in samples), sum(s.n for s in samples)
+    if bad > n / 100:
+        raise RuntimeError(f"{what}: {bad:,} operations were refused or failed beside {n:,} that were not")
+    return f"{bad} of {n + bad:,} refused or failed" if bad else ""
+
+
+def words(*texts):
+    return "; ".join(t for t in texts if t)
 
 
 def row(operation, value, unit, goal="", met=None, **more):
@@ -106,7 +112,7 @@ def figure(operation, value, unit, at_most=None, at_least=None, goal=None, met=N
 
 def alone(operation, samples, at_most=None, detail="", **more):
     """CPU time per operation; the goal, if there is one, in microseconds."""
-    check(samples, operation)
+    detail = words(detail, check(samples, operation))
     s = middle(samples)
     return row(operation, s.us, "us", "" if at_most is None else f"<= {number(at_most)} us", verdict(s.us, at_most, None), ours=side(s),
                detail=detail, spread=[x.us for x in samples], **more)
@@ -114,7 +120,7 @@ def alone(operation, samples, at_most=None, detail="", **more):
 
 def compare(operation, ours, limit, name, at_most=None, us_at_most=None, detail="", key=lambda s: s.us, **more):
     """Two sides. at_most: the goal for the ratio; us_at_most: one for our CPU time; both count when both are given."""
-    check(ours, operation)
+    detail = words(detail, check(ours, operation))
     check(limit, f"{operation}: {name}")
     ratios = [key(a) / key(b) for a, b in zip(ours, limit)]
     ratio, s = median(ratios), middle(ours, key)

@@ -36,11 +36,11 @@ def connect(h):
 def handshake(h):
     """The handshake alone beside OpenSSL alone."""
     f, limit = fleet(h), Handshakes(h)
-    for kind, n in (("full", 1500), ("resumed", 2500)):
+    for kind, n in (("full", 800), ("resumed", 1500)):
         args = ("--operations", h.scale.n(n, 40), "--parallel", 16, *(["--resume"] if kind == "resumed" else []))
         with f.sim("connect", *args) as sim:
             sim.round()
-            a, b = pairs(h, sim.round, lambda kind=kind: limit.round(kind, h.scale.n(1500, 50)))
+            a, b = pairs(h, sim.round, lambda kind=kind: limit.round(kind, h.scale.n(800, 50)))
         yield compare(f"mTLS handshake: {kind}", a, b, Handshakes.name + " (its server's end)")
 
 
@@ -78,7 +78,7 @@ def idle(h):
     n = sum(f.devices for f in fleets)
     h.restart()
     ours, cpu, bare, loaded = slope(h, lambda: h.service.process.pid, fleets, None)
-    with Nginx(h) as nginx:
+    with Nginx(h, sessions="off") as nginx:
         theirs, _, _, _ = slope(h, lambda: max(children(nginx.process.pid), key=rss_kib), fleets, nginx, "--no-wake")
     yield figure(f"idle agent connection with its wake-up stream, {n:,} of them: resident memory", ours, "KB", at_most=22,
                  limit_name="nginx, the same connections without a stream", limit_value=theirs, ratio=ours / theirs,

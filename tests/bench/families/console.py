@@ -2,6 +2,7 @@
 """Lists, searches and counts over 100,000 devices, as a person's browser asks for them."""
 import itertools
 import random
+import time
 
 from people import Line
 from table import bench, figure, percentile
@@ -11,6 +12,7 @@ FILTERS = ("", "status=ok", "status=attention", "status=problem", "os=windows", 
            "group={group}")
 SEARCHES = ("tokyo-01", "a", "10.77.", "no-such-name", "Replaced in 2019", "server-0999")
 GOAL_MS = 50
+KIND_SECONDS = 1.5  # for one kind of request, but at least three of it
 
 
 def device_paths(group):
@@ -34,28 +36,31 @@ def other_paths():
 
 class Reader:
     def __init__(self, h, times):
-        self.line, self.token, self.times = Line(h), h.administrator("big"), times
+        self.h, self.line, self.times = h, Line(h), times
         self.seen = {}  # (class, path) -> milliseconds
 
     def get(self, kind, path, name=None):
-        for _ in range(self.times):
-            status, value, ms = self.line.ask("GET", path, self.token)
+        token, until = self.h.administrator("big"), time.monotonic() + KIND_SECONDS
+        for i in range(self.times):
+            if i > 2 and time.monotonic() > until:
+                break
+            status, value, ms = self.line.ask("GET", path, token)
             if status != 200:
                 raise RuntimeError(f"{path}: {status} {value}")
             self.seen.setdefault((kind, name or path), []).append(ms)
         return value
 
     def later_pages(self, path):
-        """The second page, and one deep in the list: 20 pages further on."""
-        value = self.get("sorts", path)
-        for page in range(20):
+        """The second page, and one deep in the list: 10 pages further on."""
+        value, token = self.get("sorts", path), self.h.administrator("big")
+        for page in range(10):
             cursor = value.get("next_cursor")
             if not cursor:
                 return
-            status, value, ms = self.line.ask("GET", f"{path}&cursor={cursor}", self.token)
+            status, value, ms = self.line.ask("GET", f"{path}&cursor={cursor}", token)
             if status != 200:
                 raise RuntimeError(f"{path}, page {page + 2}: {status}")
-            if page in (0, 19):
+            if page in (0, 9):
                 self.seen.setdefault(("pages", f"{path} page {page + 2}"), []).append(ms)
 
 

@@ -162,7 +162,7 @@ def storm(h):
         time.sleep(gone)
         h.service.start()  # its counters begin at nothing
         history, took, began = [], None, time.monotonic()
-        last, watch = 0.0, 100 if h.scale.full else 15
+        last, watch = 0.0, 80 if h.scale.full else 15
         while time.monotonic() < began + watch:
             time.sleep(max(0.0, began + len(history) + 1 - time.monotonic()))
             c = h.counters()
