@@ -762,13 +762,14 @@ class Redis(Case):
                     self.assertFalse([i for x in everything if x != no for i in everything[x] if i in text], text)
 
     def test_figures(self):
-        """The operator's figures carry no company's text."""
-        c = http.client.HTTPConnection("127.0.0.1", service.ops_port, timeout=10)
-        c.request("GET", "/metrics")
-        text = c.getresponse().read().decode()
-        self.assertIn("sekisho_", text)
-        for t in (one, two):
-            self.assertNotIn(t.mark, text)
+        """The operator's figures carry no company's text but its id."""
+        for path in ("/metrics", "/ops/top"):
+            c = http.client.HTTPConnection("127.0.0.1", service.ops_port, timeout=10)
+            c.request("GET", path)
+            text = c.getresponse().read().decode()
+            self.assertIn("tenant", text)
+            for t in (one, two):
+                self.assertNotIn(t.mark, text.replace(f'{{tenant="x-{t.mark}"}}', "").replace(f'["x-{t.mark}",', ""))
 
 
 if __name__ == "__main__":
