@@ -234,22 +234,19 @@ static void plan_events(struct batch_item *item, const struct wire_checkin_reque
         events[i] =
             (struct checkin_event){e->seq, e->id, slice_of(wire_event_kind_text(e->kind)), e->hash, e->body, occurred};
     }
-    p->question = checkin_add_question(item, r->spool.epoch, r->spool.head, events, r->n_events);
-    if (r->n_events == 0) {
-        p->mark = checkin_add_mark_read(item, r->spool.epoch);
-        return;
-    }
+    p->question = checkin_add_question(item, r->spool.epoch, events, r->n_events);
     p->events = checkin_add_events(item, r->spool.epoch, events, r->n_events, now);
-    p->mark = checkin_add_mark(item, r->spool.epoch, event_first(item->arena, &r->events[0]),
-                               events[r->n_events - 1].seq, r->spool.tail);
+    (void)checkin_add_mark(item, r->spool.epoch, event_first(item->arena, &r->events[0]), events[r->n_events - 1].seq,
+                           r->spool.tail);
 }
 
 void checkin_plan(struct batch_item *item, const struct wire_checkin_request *r, int interval, usec_t now,
                   struct checkin_plan *ret)
 {
-    *ret = (struct checkin_plan){.question = -1, .events = -1, .mark = -1, .digest = -1, .tasks = -1, .revision = -1};
+    *ret = (struct checkin_plan){.question = -1, .events = -1, .digest = -1};
     bool columns = false;
-    ret->device = checkin_add_device(item, arena_cstr(item->arena, r->agent_version), interval);
+    ret->device =
+        checkin_add_device(item, arena_cstr(item->arena, r->agent_version), interval, r->spool.epoch, r->spool.head);
     for (size_t i = 0; i < r->n_facts; i++) {
         ret->facts[ret->n_facts++] = plan_fact(item, &r->facts[i], now);
         columns |= shapes_columns(r->facts[i].kind);
@@ -258,17 +255,16 @@ void checkin_plan(struct batch_item *item, const struct wire_checkin_request *r,
         ret->digest = checkin_add_digest(item);
     if (columns)
         checkin_add_columns(item);
-    plan_events(item, r, now, ret);
-    ret->tasks = checkin_add_tasks(item);
-    ret->revision = checkin_add_revision(item);
+    if (r->n_events)
+        plan_events(item, r, now, ret);
+    ret->rest = checkin_add_rest(item, r->spool.epoch);
 }
 
 /* ---- what to answer */
 
-static void answer_tasks(struct batch_item *item, const struct checkin_plan *plan, struct wire_checkin_response *answer)
+static void answer_tasks(struct batch_item *item, const struct checkin_task *tasks, size_t n,
+                         struct wire_checkin_response *answer)
 {
-    struct checkin_task *tasks;
-    size_t n = checkin_read_tasks(item, plan->tasks, &tasks);
     answer->tasks = ARENA_ARRAY(item->arena, struct wire_task, n + 1);
     answer->n_tasks = n;
     for (size_t i = 0; i < n; i++) {
@@ -323,13 +319,15 @@ void checkin_answer(struct batch_item *item, const struct checkin_plan *plan, co
     ret->exists = before.exists;
     if (!before.exists)
         return;
-    ret->revision = checkin_read_mark(item, plan->revision);
+    struct checkin_rest rest = checkin_read_rest(item, plan->rest);
+    ret->revision = rest.revision;
     ret->digest = plan->digest >= 0 ? checkin_read_digest(item, plan->digest) : before.facts_digest;
 
     answer->revision = ret->revision;
     answer->facts_digest = ret->digest;
-    answer->ack = checkin_read_mark(item, plan->mark);
-    answer->new_epoch = answer->has_new_epoch = checkin_read_question(item, plan->question);
+    answer->ack = rest.mark;
+    answer->new_epoch = answer->has_new_epoch =
+        before.behind || (plan->question >= 0 && checkin_read_question(item, plan->question));
     if (answer->new_epoch)
         count(C_epochs_refused);
     if (plan->events >= 0) {
@@ -343,5 +341,5 @@ void checkin_answer(struct batch_item *item, const struct checkin_plan *plan, co
         want_refused(item, plan, r, answer);
     ret->facts_changed = r->n_facts > 0;
     if (ret->revision != r->revision)
-        answer_tasks(item, plan, answer);
+        answer_tasks(item, rest.tasks, rest.n_tasks, answer);
 }

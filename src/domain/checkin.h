@@ -24,7 +24,7 @@ bool checkin_unchanged(const struct wire_checkin_request *r, bool known, int64_t
 
 /* Which calls of the item mean what; -1: not made. */
 struct checkin_plan {
-    int device, question, events, mark, digest, tasks, revision;
+    int device, question, events, digest, rest;
     int facts[16];
     size_t n_facts;
 };

@@ -22,8 +22,9 @@ bool wake_connected(struct uuid device);
 /* Ends the device's stream, here and elsewhere (revoked, removed). */
 void wake_cut(int tenant_no, struct uuid device);
 
-/* Who wants to know of streams: under the lock of the table, by any thread; must not wait nor call back. Set once, before
- * wake_start. told: also for what the agent knew when it opened the stream. closed: no stream of the device is left. */
+/* Who wants to know of streams: under the lock of the table, by any thread; must not wait nor call back. Set once,
+ * before wake_start. told: also for what the agent knew when it opened the stream. closed: no stream of the device is
+ * left. */
 struct wake_watcher {
     void (*opened)(struct uuid device);
     void (*told)(struct uuid device, int64_t revision);

@@ -18,11 +18,13 @@ static int added(const struct batch_item *i)
     return i->n_calls - 1;
 }
 
-int checkin_add_device(struct batch_item *i, const char *agent_version, int interval)
+int checkin_add_device(struct batch_item *i, const char *agent_version, int interval, struct uuid epoch, int64_t head)
 {
     struct sql_args *args = add(i, SQL_checkin_device);
     args_str(args, agent_version);
     args_int(args, interval);
+    args_uuid(args, epoch);
+    args_int(args, head);
     return added(i);
 }
 
@@ -74,12 +76,10 @@ int checkin_add_columns(struct batch_item *i)
     return added(i);
 }
 
-int checkin_add_question(struct batch_item *i, struct uuid epoch, int64_t head, const struct checkin_event *events,
-                         size_t n)
+int checkin_add_question(struct batch_item *i, struct uuid epoch, const struct checkin_event *events, size_t n)
 {
     struct sql_args *args = add(i, SQL_checkin_question);
     args_uuid(args, epoch);
-    args_int(args, head);
     struct sql_array *numbers = args_array(args), *hashes = args_array(args);
     for (size_t e = 0; e < n; e++) {
         array_int(numbers, events[e].seq);
@@ -117,21 +117,9 @@ int checkin_add_mark(struct batch_item *i, struct uuid epoch, int64_t first, int
     return added(i);
 }
 
-int checkin_add_mark_read(struct batch_item *i, struct uuid epoch)
+int checkin_add_rest(struct batch_item *i, struct uuid epoch)
 {
-    args_uuid(add(i, SQL_checkin_mark_read), epoch);
-    return added(i);
-}
-
-int checkin_add_tasks(struct batch_item *i)
-{
-    add(i, SQL_checkin_tasks);
-    return added(i);
-}
-
-int checkin_add_revision(struct batch_item *i)
-{
-    add(i, SQL_checkin_revision);
+    args_uuid(add(i, SQL_checkin_rest), epoch);
     return added(i);
 }
 
@@ -146,7 +134,7 @@ struct checkin_device checkin_read_device(const struct batch_item *i, int call)
     const struct rows *r = result(i, call);
     if (r->n == 0)
         return (struct checkin_device){0};
-    return (struct checkin_device){true, rows_int(r, 0, 0), rows_slice(r, 0, 1)};
+    return (struct checkin_device){true, rows_int(r, 0, 0), rows_slice(r, 0, 1), rows_bool(r, 0, 2)};
 }
 
 bool checkin_read_applied(const struct batch_item *i, int call)
@@ -163,7 +151,7 @@ struct slice checkin_read_digest(const struct batch_item *i, int call)
 bool checkin_read_question(const struct batch_item *i, int call)
 {
     const struct rows *r = result(i, call);
-    return r->n && rows_int(r, 0, 0) + rows_int(r, 0, 1) > 0;
+    return r->n && rows_int(r, 0, 0) > 0;
 }
 
 struct checkin_news checkin_read_events(const struct batch_item *i, int call)
@@ -172,22 +160,20 @@ struct checkin_news checkin_read_events(const struct batch_item *i, int call)
     return (struct checkin_news){rows_int(r, 0, 0), rows_int(r, 0, 1), rows_int(r, 0, 2), rows_int(r, 0, 3)};
 }
 
-int64_t checkin_read_mark(const struct batch_item *i, int call)
+struct checkin_rest checkin_read_rest(struct batch_item *i, int call)
 {
     const struct rows *r = result(i, call);
-    return r->n ? rows_int(r, 0, 0) : 0;
-}
-
-size_t checkin_read_tasks(struct batch_item *i, int call, struct checkin_task **ret)
-{
-    const struct rows *r = result(i, call);
-    struct checkin_task *tasks = ARENA_ARRAY(i->arena, struct checkin_task, r->n + 1);
-    for (int t = 0; t < r->n; t++)
-        tasks[t] = (struct checkin_task){.execution = rows_uuid(r, t, 0),
-                                         .type = rows_slice(r, t, 1),
-                                         .cancel = rows_bool(r, t, 2),
-                                         .expires_at = rows_time(r, t, 3),
-                                         .settings = rows_slice(r, t, 4)};
-    *ret = tasks;
-    return (size_t)r->n;
+    struct checkin_rest rest = {0};
+    if (r->n == 0)
+        return rest;
+    rest.revision = rows_int(r, 0, 0);
+    rest.mark = rows_int(r, 0, 1);
+    rest.tasks = ARENA_ARRAY(i->arena, struct checkin_task, r->n);
+    for (int t = 0; t < r->n && !rows_null(r, t, 2); t++)
+        rest.tasks[rest.n_tasks++] = (struct checkin_task){.execution = rows_uuid(r, t, 2),
+                                                           .type = rows_slice(r, t, 3),
+                                                           .cancel = rows_bool(r, t, 4),
+                                                           .expires_at = rows_time(r, t, 5),
+                                                           .settings = rows_slice(r, t, 6)};
+    return rest;
 }

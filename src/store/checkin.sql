@@ -2,31 +2,44 @@
 -- statements, so that a batch is one round trip.
 
 -- name: checkin_device
--- doc: Locks the device and notes what the agent says of itself. $2 agent version, $3 interval. Gives revision and facts digest
--- doc: as they were. No row: the device was removed.
+-- doc: Locks the device and notes what the agent says of itself. $2 agent version, $3 interval, $4 and $5 epoch and head of its
+-- doc: journal: below our mark, a snapshot was restored, or two machines use one identity. Gives revision and facts digest as they
+-- doc: were, and whether the journal is behind. No row: the device was removed.
 WITH before AS (
-    SELECT d.id, d.revision, d.facts_digest FROM {t}.device d WHERE d.id = $1::uuid FOR UPDATE
+    SELECT d.id, d.revision, d.facts_digest, EXISTS (
+        SELECT FROM {t}.event_mark m WHERE m.device_id = $1::uuid AND m.epoch = $4::uuid AND m.mark > $5::bigint) AS behind
+    FROM {t}.device d
+    WHERE d.id = $1::uuid
+    FOR UPDATE
 ), noted AS (
     UPDATE {t}.device d
-    SET agent_version = $2::text, check_interval = $3::integer
+    SET agent_version = $2::text, check_interval = $3::integer, identity_question = d.identity_question OR b.behind
     FROM before b
-    WHERE d.id = b.id AND (d.agent_version <> $2::text OR d.check_interval <> $3::integer)
+    WHERE d.id = b.id
+      AND (d.agent_version <> $2::text OR d.check_interval <> $3::integer OR (b.behind AND NOT d.identity_question))
     RETURNING d.id
 )
-SELECT b.revision, b.facts_digest, (SELECT count(*) FROM noted) FROM before b;
+SELECT b.revision, b.facts_digest, b.behind FROM before b;
 
 -- name: checkin_fact_replace
--- doc: All rows of a kind. $2 kind, $3 digest, $4 keys, $5 values, $6 now.
+-- doc: All rows of a kind. $2 kind, $3 digest, $4 keys, $5 values, $6 now. The device is locked, so nobody else writes its rows.
 WITH known AS (
     SELECT d.id FROM {t}.device d WHERE d.id = $1::uuid
 ), gone AS (
-    DELETE FROM {t}.fact f WHERE f.device_id = $1::uuid AND f.kind = $2::text AND f.key <> ALL ($4::text[])
+    DELETE FROM {t}.fact f
+    WHERE f.device_id = $1::uuid AND f.kind = $2::text AND NOT EXISTS (SELECT FROM unnest($4::text[]) AS r (key) WHERE r.key = f.key)
+    RETURNING f.key
+), changed AS (
+    UPDATE {t}.fact f
+    SET value = r.value
+    FROM unnest($4::text[], $5::jsonb[]) AS r (key, value)
+    WHERE f.device_id = $1::uuid AND f.kind = $2::text AND f.key = r.key AND f.value IS DISTINCT FROM r.value
     RETURNING f.key
 ), put AS (
     INSERT INTO {t}.fact (device_id, kind, key, value)
     SELECT k.id, $2::text, r.key, r.value
     FROM known k, unnest($4::text[], $5::jsonb[]) AS r (key, value)
-    ON CONFLICT (device_id, kind, key) DO UPDATE SET value = excluded.value WHERE fact.value IS DISTINCT FROM excluded.value
+    WHERE NOT EXISTS (SELECT FROM {t}.fact f WHERE f.device_id = $1::uuid AND f.kind = $2::text AND f.key = r.key)
     RETURNING key
 )
 INSERT INTO {t}.fact_digest (device_id, kind, digest, at)
@@ -40,8 +53,8 @@ RETURNING digest;
 WITH base AS (
     SELECT f.device_id FROM {t}.fact_digest f WHERE f.device_id = $1::uuid AND f.kind = $2::text AND f.digest = $3::text
 ), gone AS (
-    DELETE FROM {t}.fact f USING base b
-    WHERE f.device_id = b.device_id AND f.kind = $2::text AND f.key = ANY ($7::text[])
+    DELETE FROM {t}.fact f USING base b, unnest($7::text[]) AS r (key)
+    WHERE f.device_id = b.device_id AND f.kind = $2::text AND f.key = r.key
     RETURNING f.key
 ), put AS (
     INSERT INTO {t}.fact (device_id, kind, key, value)
@@ -98,22 +111,21 @@ CROSS JOIN LATERAL (
 WHERE d.id = $1::uuid;
 
 -- name: checkin_question
--- doc: Is the journal one that we know to be further on ($3 head below our mark), or has a number come back with another hash
--- doc: ($4 numbers, $5 hashes)? Then two machines may be using one identity, or a snapshot was restored. Gives both counts.
+-- doc: Has a number come back with another hash? $2 epoch, $3 numbers, $4 hashes. Gives how many; then two machines may be using
+-- doc: one identity.
 WITH bad AS (
-    SELECT (SELECT count(*) FROM {t}.event_mark m WHERE m.device_id = $1::uuid AND m.epoch = $2::uuid AND m.mark > $3::bigint) AS behind,
-           (SELECT count(*)
-            FROM unnest($4::bigint[], $5::text[]) AS r (seq, hash)
-            JOIN {t}.event e ON e.device_id = $1::uuid AND e.epoch = $2::uuid AND e.seq = r.seq
-            WHERE e.hash <> r.hash) AS clashed
+    SELECT count(*) AS clashed
+    FROM unnest($3::bigint[], $4::text[]) AS r (seq, hash)
+    JOIN {t}.event e ON e.device_id = $1::uuid AND e.epoch = $2::uuid AND e.seq = r.seq
+    WHERE e.hash <> r.hash
 ), asked AS (
     UPDATE {t}.device d
     SET identity_question = true
     FROM bad b
-    WHERE d.id = $1::uuid AND b.behind + b.clashed > 0 AND NOT d.identity_question
+    WHERE d.id = $1::uuid AND b.clashed > 0 AND NOT d.identity_question
     RETURNING d.id
 )
-SELECT b.behind, b.clashed FROM bad b;
+SELECT b.clashed FROM bad b;
 
 -- name: checkin_events
 -- doc: Records not known yet, and what follows from them: detections, quarantine, executions, the device's counts. Arrays of one
@@ -193,18 +205,14 @@ ON CONFLICT (device_id, epoch) DO UPDATE
 SET mark = greatest(event_mark.mark, CASE WHEN $3::bigint <= greatest(event_mark.mark + 1, $5::bigint) THEN $4::bigint ELSE event_mark.mark END)
 RETURNING mark;
 
--- name: checkin_mark_read
-SELECT m.mark FROM {t}.event_mark m WHERE m.device_id = $1::uuid AND m.epoch = $2::uuid;
-
--- name: checkin_tasks
--- doc: All executions of the device that have not ended.
-SELECT x.id, t.type, x.state = 'cancelling', t.expires_at, t.settings
-FROM {t}.execution x
-JOIN {t}.task t ON t.id = x.task_id
-WHERE x.device_id = $1::uuid AND x.ended_at IS NULL
+-- name: checkin_rest
+-- doc: After all of the above: the revision, the mark of epoch $2 (0: none), and the device's executions that have not ended, one
+-- doc: in each row; without any, one row with none.
+SELECT d.revision, coalesce(m.mark, 0), x.id, t.type, x.state = 'cancelling', t.expires_at, t.settings
+FROM {t}.device d
+LEFT JOIN {t}.event_mark m ON m.device_id = d.id AND m.epoch = $2::uuid
+LEFT JOIN {t}.execution x ON x.device_id = d.id AND x.ended_at IS NULL
+LEFT JOIN {t}.task t ON t.id = x.task_id
+WHERE d.id = $1::uuid
 ORDER BY x.created_at, x.id
 LIMIT 100;
-
--- name: checkin_revision
--- doc: The revision after all of the above.
-SELECT d.revision FROM {t}.device d WHERE d.id = $1::uuid;

@@ -256,6 +256,10 @@ static enum rc commit(struct tx *tx)
     uint64_t began = clock_mono_ns();
     bool committed;
 
+    if (!tx->wrote) {
+        pg_leave(tx->pg);
+        return RC_OK;
+    }
     pg_send_text(tx->pg, "COMMIT", NULL, false);
     pg_send_sync(tx->pg);
     pg_read(tx->pg, &st);
@@ -264,8 +268,6 @@ static enum rc commit(struct tx *tx)
     if (st.kind == PG_LOST || sync.kind == PG_LOST) {
         if (st.kind == PG_ROWS)
             pg_clear(st.result);
-        if (!tx->wrote)
-            return RC_OK; /* what was read stays read */
         return failure(tx, RC_UNCERTAIN, "08006", pg_why(tx->pg));
     }
     if (st.kind != PG_ROWS)

@@ -171,7 +171,9 @@ enum rc device_remove(struct tx *tx, struct arena *a, struct uuid id, struct sli
     args_init(&args, a);
     args_uuid(&args, id);
     struct rows r;
-    enum rc rc = tx_one(tx, SQL_device_remove, &args, &r);
+    enum rc rc = tx_one(tx, SQL_device_lock, &args, &r);
+    if (rc == RC_OK)
+        rc = tx_one(tx, SQL_device_remove, &args, &r);
     if (rc == RC_OK)
         *ret_name = rows_slice(&r, 0, 0);
     return rc;

@@ -95,8 +95,29 @@ SET name = coalesce($2::text, d.name),
 WHERE d.id = $1::uuid
 RETURNING d.name;
 
+-- name: device_lock
+-- doc: Waits for a check-in under way.
+SELECT d.id FROM {t}.device d WHERE d.id = $1::uuid FOR UPDATE;
+
 -- name: device_remove
-DELETE FROM {t}.device d WHERE d.id = $1::uuid RETURNING d.name;
+-- doc: With what agents have reported, whose tables have no foreign keys. After device_lock, in a statement of its
+-- doc: own, so that it sees what the last check-in wrote; a later check-in finds no device.
+WITH gone AS (
+    SELECT d.id FROM {t}.device d WHERE d.id = $1::uuid
+), facts AS (
+    DELETE FROM {t}.fact f USING gone g WHERE f.device_id = g.id RETURNING 1
+), digests AS (
+    DELETE FROM {t}.fact_digest f USING gone g WHERE f.device_id = g.id RETURNING 1
+), events AS (
+    DELETE FROM {t}.event e USING gone g WHERE e.device_id = g.id RETURNING 1
+), marks AS (
+    DELETE FROM {t}.event_mark m USING gone g WHERE m.device_id = g.id RETURNING 1
+), detections AS (
+    DELETE FROM {t}.detection x USING gone g WHERE x.device_id = g.id RETURNING 1
+), held AS (
+    DELETE FROM {t}.quarantine q USING gone g WHERE q.device_id = g.id RETURNING 1
+)
+DELETE FROM {t}.device d USING gone g WHERE d.id = g.id RETURNING d.name;
 
 -- name: device_revisions
 -- doc: Of many devices, for the wake-up sweep. $1 ids.

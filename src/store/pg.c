@@ -48,6 +48,7 @@ struct pg {
     int statement_timeout, lock_timeout, answer_timeout;
     PGconn *conn;           /* NULL: closed */
     bool broken;            /* an answer or a send failed: everything up to the next pg_open is lost */
+    bool left;              /* a COMMIT was sent whose answers are to be read by the next pg_open */
     bool reopen;            /* the prepared statement of the role is gone: a new connection between transactions */
     struct map *statements; /* struct key -> struct prepared */
     struct prepared *newest, *oldest;
@@ -99,7 +100,7 @@ void pg_drop(struct pg *pg)
     pg->conn = NULL;
     pg->broken = false;
     pg->reopen = false;
-    pg->reopen = false;
+    pg->left = false;
     pg->first = pg->n_steps = 0;
     pg->has_pending = false;
     pg->prepared_in_life = 0;
@@ -402,8 +403,29 @@ static void notice_loss(struct pg *pg)
         lose(pg, PQerrorMessage(pg->conn));
 }
 
+static void finish_leaving(struct pg *pg)
+{
+    struct pg_answer a;
+
+    pg->left = false;
+    if (pg_read(pg, &a) == PG_ROWS)
+        pg_clear(a.result);
+    pg_read(pg, &a);
+}
+
+void pg_leave(struct pg *pg)
+{
+    pg_send_text(pg, "COMMIT", NULL, false);
+    pg_send_sync(pg);
+    pg->left = true;
+    if (pg->conn && !pg->broken && PQflush(pg->conn) != 0) /* it does not fit: wait after all */
+        finish_leaving(pg);
+}
+
 enum rc pg_open(struct pg *pg)
 {
+    if (pg->left)
+        finish_leaving(pg);
     must(pg->n_steps == 0 || pg->broken);
     if (pg->conn && (pg->broken || PQstatus(pg->conn) == CONNECTION_BAD))
         pg_drop(pg);

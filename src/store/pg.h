@@ -78,6 +78,8 @@ enum rc pg_run_statement(struct pg *pg, struct arena *a, enum sql_id id, int ten
                          struct rows *ret, struct pg_error *err) MUST_CHECK;
 enum rc pg_begin(struct pg *pg, struct pg_error *err) MUST_CHECK;
 enum rc pg_commit(struct pg *pg, struct pg_error *err) MUST_CHECK;
+/* Ends a transaction that only read, without waiting: the next pg_open reads the answer, which nobody needs. */
+void pg_leave(struct pg *pg);
 void pg_rollback(struct pg *pg);
 bool pg_in_transaction(const struct pg *pg);
 

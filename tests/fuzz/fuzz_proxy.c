@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The PROXY header of a load balancer: never past its end, bounded, and the same verdict for a header whatever follows. */
+/* The PROXY header of a load balancer: never past its end, bounded, and the same verdict for a header whatever follows.
+ */
 #include "common/must.h"
 #include "edge/proxy.h"
 

@@ -344,10 +344,10 @@ static int transactions(char **argv)
  * has to forget some and to reopen. */
 static int wide(char **argv)
 {
-    static const enum sql_id reads[] = {SQL_group_page,        SQL_group_built_in,  SQL_device_find,
-                                        SQL_device_facts,      SQL_group_find,      SQL_enrolment_seats,
-                                        SQL_account_find,      SQL_account_by_name, SQL_detection_find,
-                                        SQL_checkin_mark_read, SQL_task_find,       SQL_execution_exists};
+    static const enum sql_id reads[] = {SQL_group_page,   SQL_group_built_in,  SQL_device_find,
+                                        SQL_device_facts, SQL_group_find,      SQL_enrolment_seats,
+                                        SQL_account_find, SQL_account_by_name, SQL_detection_find,
+                                        SQL_checkin_rest, SQL_task_find,       SQL_execution_exists};
     struct db *db = db_new(&params, DB_BLOCKING);
     int first, last;
     size_t most = 0;

@@ -11,9 +11,10 @@
 // clang-format on
 
 static const uint8_t v4[] = "\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\xc0\0\2\x11\x7f\0\0\1\xd4\x31\x20\xfb\x16\x03\x01";
-static const uint8_t v6[] = "\r\n\r\n\0\r\nQUIT\n\x21\x21\0\x28"
-                            "\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x05"
-                            "\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x06\xd4\x31\x20\xfb\x04\0\1\0"; /* with one value behind */
+static const uint8_t v6[] =
+    "\r\n\r\n\0\r\nQUIT\n\x21\x21\0\x28"
+    "\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x05"
+    "\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x06\xd4\x31\x20\xfb\x04\0\1\0"; /* with one value behind */
 
 static void expect(const uint8_t *p, size_t n, enum proxy_header verdict, const char *address, size_t took)
 {
