@@ -123,6 +123,13 @@ static int setup(void **state)
     return 0;
 }
 
+static int teardown(void **state)
+{
+    (void)state;
+    quota_stop();
+    return 0;
+}
+
 static const char *header(const struct call *c, const char *name)
 {
     for (size_t i = 0; i < c->answer.n_headers; i++)
@@ -313,7 +320,7 @@ static void what_failed_is_given_back(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-#define T(f) cmocka_unit_test_setup(f, setup)
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
         T(no_class_needs_no_redis),          T(anonymous_calls_get_no_permit),
         T(api_takes_of_session_and_tenant),  T(refusal_tells_when),
         T(local_limits_while_redis_is_away), T(scheduled_has_a_floor),
