@@ -7,7 +7,7 @@
 #include <stdio.h>
 
 #define BACKOFF_FIRST_MS 2000
-#define BACKOFF_MAX_MS   30000 /* the server back after an outage finds all its agents within a minute */
+#define BACKOFF_MAX_MS   15000 /* the server back after an outage finds all its agents within so long */
 #define SLOW_SECONDS     3600
 #define HOLD_MAX_SECONDS 86400
 

@@ -20,7 +20,7 @@
 #define SILENCE_NS       (150 * NS_PER_S) /* heartbeats come each 45 to 60 s */
 #define REFUSED_NS       (60 * NS_PER_S)
 #define BACK_OFF_NS      (2 * NS_PER_S)
-#define BACK_OFF_MOST_NS (30 * NS_PER_S)
+#define BACK_OFF_MOST_NS (15 * NS_PER_S)
 #define LINE_MAX_BYTES   512
 #define ALL_KINDS        ((1u << FLEET_KINDS) - 1)
 
@@ -543,6 +543,8 @@ static void on_renewed(void *ctx, const struct conn_answer *answer)
         d->renew = false;
         d->sim->counts.renewals++;
         d->next_connect = clock_mono_ns();
+        memset(d->hold, 0, sizeof(d->hold)); /* what was refused was refused to the old one */
+        device_due(d, WIRE_REASON_SPOOL, 0);
         renewal_end(d);
         device_disconnect(d); /* as the new one */
     } else {

@@ -46,12 +46,15 @@ static int tear_down(void **state)
     return 0;
 }
 
+static const char *const tokens[] = {FAKE_TOKEN};
+
 static struct sim_options options_of(const struct place *p)
 {
     return (struct sim_options){.server = p->server,
                                 .ca_file = p->ca,
                                 .state_file = p->file,
-                                .token = FAKE_TOKEN,
+                                .tokens = tokens,
+                                .n_tokens = 1,
                                 .devices = DEVICES,
                                 .seed = 5,
                                 .detections = 7200,
@@ -129,7 +132,7 @@ static void test_second_run_goes_on(void **state)
     uint64_t seed = s->o.seed;
     sim_free(&s);
     o.seed = 99; /* the file's wins */
-    o.token = NULL;
+    o.n_tokens = 0;
     s = sim_of(&o);
     assert_int_equal(s->o.seed, seed);
     assert_int_equal(sim_enrol(s), RC_OK);
@@ -143,6 +146,54 @@ static void test_second_run_goes_on(void **state)
         assert_true(after.checkins > before[i].checkins);
     }
     sim_free(&s);
+}
+
+static uint64_t lines_of(const char *path)
+{
+    FILE *f = fopen(path, "r");
+    char line[300];
+    uint64_t n = 0;
+    assert_non_null(f);
+    while (fgets(line, sizeof(line), f)) {
+        struct slice rest = slice_trim(slice_of(line));
+        struct uuid id;
+        int64_t seq;
+        assert_true(uuid_parse(slice_cut(&rest, ' '), &id));
+        assert_true(uuid_parse(slice_cut(&rest, ' '), &id));
+        assert_true(slice_i64(slice_cut(&rest, ' '), &seq) && seq > 0);
+        assert_true(uuid_parse(slice_cut(&rest, ' '), &id));
+        assert_true(wire_event_kind_parse(rest) != WIRE_EVENT_KIND_UNKNOWN);
+        n++;
+    }
+    fclose(f);
+    return n;
+}
+
+static void test_record_of_acknowledgements(void **state)
+{
+    struct place *p = *state;
+    struct sim_options o = options_of(p);
+    char path[128];
+    snprintf(path, sizeof(path), "%s/record", p->folder);
+    o.record_file = path;
+    struct sim *s = sim_of(&o);
+    assert_int_equal(sim_enrol(s), RC_OK);
+    assert_int_equal(sim_run(s), RC_OK);
+    uint64_t first = s->counts.events_acked;
+    assert_true(first > 5);
+    assert_int_equal(lines_of(path), first);
+    sim_free(&s);
+    s = sim_of(&o); /* another life: numbers that the first one cannot have used */
+    for (int i = 0; i < DEVICES; i++)
+        assert_int_equal(s->devices[i].numbered, 1000000);
+    assert_int_equal(sim_run(s), RC_OK);
+    assert_int_equal(lines_of(path), first + s->counts.events_acked);
+    sim_free(&s);
+    unlink(path);
+    o.record_file = "/nonexistent/record";
+    char why[512];
+    assert_int_equal(sim_new(&o, &s, why, sizeof(why)), RC_UNAVAILABLE);
+    assert_non_null(strstr(why, "record file"));
 }
 
 static void test_smaller_run_keeps_the_rest(void **state)
@@ -185,12 +236,13 @@ static void test_refusals_say_why(void **state)
     struct place *p = *state;
     char why[512];
     struct sim_options o = options_of(p);
-    o.token = "sek1_other";
+    static const char *const other[] = {"sek1_other"};
+    o.tokens = other;
     struct sim *s = sim_of(&o);
     assert_int_equal(sim_enrol(s), RC_DENIED);
     assert_non_null(strstr(s->why, "enrolment_token_unknown"));
     sim_free(&s);
-    o.token = NULL;
+    o.n_tokens = 0;
     s = sim_of(&o);
     assert_int_equal(sim_enrol(s), RC_DENIED);
     assert_non_null(strstr(s->why, "no token"));
@@ -230,6 +282,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_nothing_lost_or_doubled, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_record_of_acknowledgements, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_second_run_goes_on, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_smaller_run_keeps_the_rest, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_woken_for_a_task, set_up, tear_down),
