@@ -10,30 +10,45 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define SALT_BYTES    16
-#define TAG_BYTES     32
-#define ENCODED_LIMIT 256
+#define SALT_BYTES        16
+#define TAG_BYTES         32
+#define ENCODED_LIMIT     256
+
+#define RANDOM_MEMORY_KIB 1024
 
 static sem_t places;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
-static char nobody[ENCODED_LIMIT]; /* a hash of random bytes, for equal time */
+static char nobody[ENCODED_LIMIT]; /* the hash of nothing that anyone knows, for equal time */
 
-static enum rc encode(struct slice password, char out[ENCODED_LIMIT])
+static enum rc encode(struct slice password, uint32_t memory_kib, uint32_t passes, char out[ENCODED_LIMIT])
 {
     uint8_t salt[SALT_BYTES];
     crypto_random(salt, sizeof salt);
-    int r = argon2id_hash_encoded(PASSWORD_PASSES, PASSWORD_MEMORY_KIB, PASSWORD_LANES, password.p, password.n, salt,
-                                  sizeof salt, TAG_BYTES, out, ENCODED_LIMIT);
+    int r = argon2id_hash_encoded(passes, memory_kib, PASSWORD_LANES, password.p, password.n, salt, sizeof salt,
+                                  TAG_BYTES, out, ENCODED_LIMIT);
     return r == ARGON2_OK ? RC_OK : RC_INTERNAL;
 }
 
+/* n characters of base64 whose last one carries no bits. */
+static void random_base64(char *p, size_t n)
+{
+    static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    crypto_random(p, n);
+    for (size_t i = 0; i < n; i++)
+        p[i] = alphabet[(uint8_t)p[i] % 64];
+    p[n - 1] = 'A';
+    p[n] = '\0';
+}
+
+/* Salt and tag are drawn, not computed: no password has such a hash, and checking one against it costs the same. */
 static void prepare(void)
 {
+    char salt[(SALT_BYTES * 8 + 5) / 6 + 1], tag[(TAG_BYTES * 8 + 5) / 6 + 1];
     must(sem_init(&places, 0, PASSWORD_PARALLEL) == 0);
-    uint8_t secret[32];
-    crypto_random(secret, sizeof secret);
-    must(encode(slice_mem(secret, sizeof secret), nobody) == RC_OK);
-    crypto_wipe(secret, sizeof secret);
+    random_base64(salt, sizeof salt - 1);
+    random_base64(tag, sizeof tag - 1);
+    snprintf(nobody, sizeof nobody, "$argon2id$v=19$m=%d,t=%d,p=%d$%s$%s", PASSWORD_MEMORY_KIB, PASSWORD_PASSES,
+             PASSWORD_LANES, salt, tag);
 }
 
 static void place_take(void)
@@ -43,17 +58,27 @@ static void place_take(void)
         ;
 }
 
-enum rc password_hash(struct arena *a, struct slice password, struct slice *ret)
+static enum rc hash(struct arena *a, struct slice password, uint32_t memory_kib, uint32_t passes, struct slice *ret)
 {
     if (password.n == 0 || password.n > PASSWORD_MOST_BYTES)
         return RC_INVALID;
     char out[ENCODED_LIMIT];
     place_take();
-    enum rc rc = encode(password, out);
+    enum rc rc = encode(password, memory_kib, passes, out);
     sem_post(&places);
     if (rc == RC_OK)
         *ret = arena_copy(a, slice_of(out));
     return rc;
+}
+
+enum rc password_hash(struct arena *a, struct slice password, struct slice *ret)
+{
+    return hash(a, password, PASSWORD_MEMORY_KIB, PASSWORD_PASSES, ret);
+}
+
+enum rc password_hash_random(struct arena *a, struct slice password, struct slice *ret)
+{
+    return hash(a, password, RANDOM_MEMORY_KIB, 1, ret);
 }
 
 static enum rc verify(const char *encoded, struct slice password)
@@ -94,6 +119,8 @@ enum rc password_verify(struct slice encoded, struct slice password)
     text[encoded.n] = '\0';
     if (!encoded_sane(encoded))
         return RC_INTERNAL;
+    if (password_stale(encoded)) /* cheaper than others: that must not show */
+        password_verify_nobody(password);
     return verify(text, password);
 }
 

@@ -192,7 +192,7 @@ static enum rc hash_accounts(struct owner *o, struct arena *a, size_t n, struct 
     *ret = ARENA_ARRAY(a, struct account_new, n + 1);
     for (size_t i = 0; i < n; i++) {
         (*ret)[i].password = password_new(a);
-        if (password_hash(a, (*ret)[i].password, &(*ret)[i].hash) != RC_OK)
+        if (password_hash_random(a, (*ret)[i].password, &(*ret)[i].hash) != RC_OK)
             return owner_fail(o, RC_INTERNAL, "A password could not be hashed");
     }
     return RC_OK;
