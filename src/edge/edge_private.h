@@ -96,11 +96,12 @@ struct site { /* one listener of one loop */
     bool paused;
 };
 
-struct meter { /* CPU time of a loop per request */
-    uint64_t cpu_seen;
-    unsigned requests; /* since the last tick */
-    double faded_cpu, faded_requests;
-    int64_t mean_ns;
+#define METER_REQUESTS 1024
+
+struct meter { /* CPU time of a loop among its requests */
+    int64_t cpu_seen;
+    int n;
+    int tenants[METER_REQUESTS]; /* of the requests since then; 0: of nobody's */
 };
 
 struct edge_loop {
