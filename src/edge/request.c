@@ -109,6 +109,23 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t';
 }
 
+/* HTTP/1.1: the library believes Transfer-Encoding before Content-Length, and the last of several, and a proxy in front
+ * of us may not. It does not hand these fields on; the bytes are still there. */
+static const char *length_fault(struct slice bytes)
+{
+    unsigned n = 0;
+
+    (void)slice_cut(&bytes, '\n');
+    while (bytes.n) {
+        struct slice line = slice_cut(&bytes, '\n'), name = slice_cut(&line, ':');
+
+        if (name.n == 0 || slice_eq(name, SLICE("\r")))
+            break;
+        n += slice_ieq(name, SLICE("content-length")) || slice_ieq(name, SLICE("transfer-encoding"));
+    }
+    return n > 1 ? "the length of the body is said twice" : NULL;
+}
+
 /* A host name or address, maybe with a port: no user, no path, nothing to escape. */
 static const char *authority_fault(struct slice authority)
 {
@@ -168,6 +185,11 @@ static bool refuse(h2o_req_t *req, struct conn *c, size_t total, size_t greatest
         why = authority_fault(slice_of_iovec(req->input.authority));
     if (!why)
         why = field_fault(req);
+    if (!why && req->version < 0x200) {
+        why = length_fault((struct slice){c->sock->input->bytes, c->sock->input->size});
+        if (why)
+            req->http1_is_persistent = 0;
+    }
     if (why)
         refuse_with(req, c, PROBLEM_request_malformed, why, 0);
     else if (path.n > HEADER_FIELD_LIMIT || greatest > HEADER_FIELD_LIMIT)

@@ -9,26 +9,26 @@
 #include "store/batch.h"
 #include "tenant/tenant.h"
 #include "worker/pool.h"
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #define MOST ((INT64_C(1) << 53) - 1) /* of an integer in JSON */
 
-static int64_t memory_at_start;
+static _Atomic int64_t memory_at_start; /* written when the ops port answers already */
 
 void ops_start(void)
 {
-    memory_at_start = memory_resident();
+    atomic_store(&memory_at_start, memory_resident());
 }
 
 static void look(void)
 {
     int64_t connections = counter_read(C_connections_agent) + counter_read(C_connections_console);
-    int64_t now = memory_resident();
+    int64_t now = memory_resident(), before = atomic_load(&memory_at_start);
 
     count_set(C_memory_resident_bytes, now);
-    count_set(C_connection_memory_bytes,
-              connections > 0 && now > memory_at_start ? (now - memory_at_start) / connections : 0);
+    count_set(C_connection_memory_bytes, connections > 0 && now > before ? (now - before) / connections : 0);
     worker_gauges();
     batch_gauges();
 }

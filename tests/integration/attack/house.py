@@ -16,7 +16,7 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent), str(HERE.parent / "edge")]
 from cell import program  # noqa: E402
 from client import Device, Line, Person, Service  # noqa: E402
-from h2 import H2, context  # noqa: E402
+from h2 import H2, WINDOW_UPDATE, context, frame, u32  # noqa: E402
 
 SLOW_BUILD = any(x in str(Path(program("sekishod"))) for x in ("asan", "tsan"))
 PORTS = ("console", "agent")
@@ -83,6 +83,7 @@ class Innocent(threading.Thread):
     def run(self):
         try:
             c = self.house.h2(self.port)
+            c.send(frame(WINDOW_UPDATE, 0, 0, u32(1 << 30)))
             while not self.ended.is_set():
                 began = time.monotonic()
                 s = c.request(self.path)
@@ -103,7 +104,7 @@ class Innocent(threading.Thread):
 @contextlib.contextmanager
 def innocent(house, bound=None, **kw):
     """While the block runs, innocent clients of both ports are served, each answer within bound seconds."""
-    bound = bound or (8 if SLOW_BUILD else 4)
+    bound = bound or (20 if SLOW_BUILD else 6)
     clients = [Innocent(house, port, **({"path": "/agent/v1/none", "status": 404} if port == "agent" else {}), **kw) for port in PORTS]
     for c in clients:
         c.start()
