@@ -89,7 +89,8 @@ static enum rc connect_all(struct sim *s)
     return RC_OK;
 }
 
-static enum rc warm_up(struct bench *b)
+/* One check-in of each, and more until nothing is left to tell. */
+static enum rc warm_up(struct bench *b, enum wire_reason reason)
 {
     struct sim *s = b->s;
     uint64_t until = clock_mono_ns() + SETUP_NS;
@@ -104,14 +105,14 @@ static enum rc warm_up(struct bench *b)
             left += due || d->flight;
             under_way += d->flight != NULL;
             if (!due || d->flight || under_way >= s->o.parallel || !device_online(d) ||
-                d->hold[WIRE_REASON_START] > clock_mono_ns())
+                d->hold[reason] > clock_mono_ns())
                 continue;
             if (tries[at]++ == WARM_UPS) {
                 sim_trouble(s, "a device's first check-ins do not settle: %.400s", s->why);
                 rc = RC_UNAVAILABLE;
                 break;
             }
-            device_checkin(d, WIRE_REASON_START, NULL, NULL);
+            device_checkin(d, reason, NULL, NULL);
             under_way++;
         }
         if (clock_mono_ns() > until || sim_stop)
@@ -524,9 +525,12 @@ static enum rc set_up(struct bench *b)
         return idle_start(b);
     enum rc rc = connect_all(s);
     if (rc == RC_OK)
-        rc = warm_up(b);
-    if (rc == RC_OK && b->what != CONNECT && b->what != VISIT && b->what != WAVES && !s->o.no_wake)
+        rc = warm_up(b, WIRE_REASON_START);
+    if (rc == RC_OK && b->what != CONNECT && b->what != VISIT && b->what != WAVES && !s->o.no_wake) {
         rc = open_streams(b);
+        if (rc == RC_OK) /* a device's allowance begins with the first one on the new connection */
+            rc = warm_up(b, WIRE_REASON_SPOOL);
+    }
     if (b->what == CONNECT || b->what == VISIT || b->what == WAVES)
         disconnect_all(s);
     return rc;

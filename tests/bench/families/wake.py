@@ -162,8 +162,8 @@ def storm(h):
         time.sleep(gone)
         h.service.start()  # its counters begin at nothing
         history, took, began = [], None, time.monotonic()
-        last, watch = 0.0, 80 if h.scale.full else 15
-        while time.monotonic() < began + watch:
+        last, watch, echo = 0.0, 90 if h.scale.full else 12, 65 if h.scale.full else 5
+        while time.monotonic() < began + (watch if took is None else took + echo):
             time.sleep(max(0.0, began + len(history) + 1 - time.monotonic()))
             c = h.counters()
             history.append(c["requests"] - last)
