@@ -248,6 +248,9 @@ class Computer:
         self.agent = Agent(world.service, world.clamd, tenant=tenant, env=dict(world.agent_clock.env), server_port=world.relay.port,
                            scan_targets="/nonexistent", spool_size=524288, log_level="info")
         self.dropping, self.pace, self.slowest = threading.Event(), 1.0, 0.0
+        self.agent.state = world.dir / "agent"  # where sweep() finds its mount
+        self.agent.values["state_dir"] = self.agent.state
+        self.agent.write()
         self.spool = self.agent.state / "agent/spool"
         self.spool.mkdir(parents=True, mode=0o700)
         self.thread = threading.Thread(target=self._drop, daemon=True)
@@ -307,10 +310,11 @@ class Computer:
 
 
 class World:
-    def __init__(self, devices=500, rate=0.2, real=True, log=lambda text: None, trace=False):
-        """rate: events per second and simulated device; trace: log what is waited for, while it changes."""
+    def __init__(self, devices=500, rate=0.2, real=True, quiet=8, log=lambda text: None, trace=False):
+        """rate: events per second and simulated device; quiet: companies without traffic, 2 to 8; trace: log what is waited for,
+        while it changes."""
         self.undo = contextlib.ExitStack()
-        self.devices, self.rate, self.real, self.log = devices, rate, real, log
+        self.devices, self.rate, self.real, self.quiet, self.log = devices, rate, real, quiet, log
         self.fleets, self.computer, self.replica = [], None, None
         self.trace = trace
         self.waited_for = ""  # what steady() saw last that was not well
@@ -386,7 +390,8 @@ class World:
 
     def _servers(self):
         self.relay = None
-        self.service = ChaosService(tenants=("tests/chaos/tenants",), cell=self.cell, migrations=self.migrations, default_interval=10,
+        tenants = [f"tests/chaos/tenants/{t}.json" for t in (*TENANTS, *(f"quiet-{n}" for n in range(1, self.quiet + 1)))]
+        self.service = ChaosService(tenants=tenants, cell=self.cell, migrations=self.migrations, default_interval=10,
                                     heartbeat=15)
         self.service.env = self.server_clock.env
         self.undo.callback(self.service.__exit__)
