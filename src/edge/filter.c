@@ -169,10 +169,10 @@ static void on_read(h2o_socket_t *sock, const char *err)
 /* The library frees its connection before the socket has said goodbye and is closed. */
 static bool library_lives(const struct conn *c)
 {
-    const h2o_linklist_t *all = &c->el->sites[c->listener].context.http2._conns;
+    h2o_linklist_t *all = &c->el->sites[c->listener].context.http2._conns;
     const h2o_http2_conn_t *mine = library_conn(c);
 
-    for (const h2o_linklist_t *at = all->next; at != all; at = at->next)
+    for (h2o_linklist_t *at = all->next; at != all; at = at->next)
         if (H2O_STRUCT_FROM_MEMBER(h2o_http2_conn_t, _conns, at) == mine)
             return true;
     return false;

@@ -10,7 +10,7 @@
 #include <netdb.h>
 #include <netinet/tcp.h>
 
-#define ACCEPT_AT_ONCE 64
+#define ACCEPT_AT_ONCE 16 /* each may cost a handshake before the others get their turn */
 #define BACKLOG        4096
 #define PAUSE_MS       100
 
