@@ -37,7 +37,7 @@ from ledger import Ledger  # noqa: E402
 AS_ROOT = os.geteuid() == 0
 TENANTS = ("east", "west")
 WAITS_MS = 1500   # an event that waits for longer is late
-QUIET_S = 2.0     # so long all must be well to count as steady
+QUIET_S = 2.0     # longer than an event may wait, so that what has just stopped is noticed
 DISK_MIB = 1500   # of PostgreSQL's small file system
 SPOOL = "1m"      # of the agent's
 SETTINGS = {"fsync": "on", "full_page_writes": "on", "synchronous_commit": "on", "shared_buffers": "128MB", "max_wal_size": "256MB",
@@ -310,11 +310,11 @@ class Computer:
 
 
 class World:
-    def __init__(self, devices=500, rate=0.2, real=True, quiet=8, log=lambda text: None, trace=False):
-        """rate: events per second and simulated device; quiet: companies without traffic, 2 to 8; trace: log what is waited for,
-        while it changes."""
+    def __init__(self, devices=500, rate=0.2, real=True, quiet=8, calm=QUIET_S, log=lambda text: None, trace=False):
+        """rate: events per second and simulated device; quiet: companies without traffic, 2 to 8; calm: seconds that all must be
+        well to count as steady; trace: log what is waited for, while it changes."""
         self.undo = contextlib.ExitStack()
-        self.devices, self.rate, self.real, self.quiet, self.log = devices, rate, real, quiet, log
+        self.devices, self.rate, self.real, self.quiet, self.calm, self.log = devices, rate, real, quiet, calm, log
         self.fleets, self.computer, self.replica = [], None, None
         self.trace = trace
         self.waited_for = ""  # what steady() saw last that was not well
@@ -453,9 +453,9 @@ class World:
         return None
 
     def steady(self, seconds):
-        """Waits until all has been well for QUIET_S; the time (monotonic) when that began."""
+        """Waits until all has been well for self.calm seconds; the time (monotonic) when that began."""
         end, since, why = time.monotonic() + seconds, None, None
-        while time.monotonic() < end + QUIET_S:
+        while time.monotonic() < end + self.calm:
             now = time.monotonic()
             why = self.trouble()
             if why:
@@ -466,7 +466,7 @@ class World:
                     break
             else:
                 since = since or now
-                if now - since >= QUIET_S:
+                if now - since >= self.calm:
                     return since
             time.sleep(0.1)
         raise Trouble(f"not steady within {seconds:g} s: {why}")

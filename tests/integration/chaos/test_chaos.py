@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 """The short version of ops/chaos: a small fleet and a real agent, the faults that happen most. tests/chaos/ has the whole matrix."""
-import os
 import sys
 import unittest
 from pathlib import Path
@@ -19,7 +18,7 @@ class Short(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls):
-        cls.world = World(devices=30, rate=0.5, quiet=2).__enter__()
+        cls.world = World(devices=30, rate=0.5, quiet=2, calm=1).__enter__()
         cls.addClassCleanup(cls.world.close)
 
     def survives(self, name):
@@ -37,13 +36,6 @@ class Short(unittest.TestCase):
     def test_redis_kill(self):
         self.survives("redis-kill")
 
-    def test_net_cut(self):
-        self.survives("net-cut")
-
-    @unittest.skipUnless(os.geteuid() == 0, "the guard needs root")
-    def test_agent_net_kill(self):
-        self.survives("agent-net-kill")
-
     def test_zz_damage_is_found(self):
         """The books would find what they are for: they are shown damage that was done on purpose."""
         world, ledger = self.world, self.world.ledger
@@ -52,7 +44,7 @@ class Short(unittest.TestCase):
             self.assertEqual(fleet.stop(), 0)
         clean = ledger.check()
         self.assertEqual(clean.problems, [])
-        self.assertGreater(clean.acknowledged, 0)
+        self.assertGreater(len(ledger.acked), 0)
         east, west, quiet = (f"t_{ledger.numbers[t]}" for t in ("east", "west", "quiet-1"))
         sql = world.cell.sql
         ident, device = sql(f"SELECT id, device_id FROM {east}.event WHERE kind = 'detection' ORDER BY id LIMIT 1")[0]
