@@ -28,7 +28,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 for folder in ("tests/integration", "tests/integration/identity", "tests/integration/agent", "tests/integration/agent_protect"):
     sys.path.insert(0, str(ROOT / folder))
-from cell import Cell, Failed, free_port, pg_bin, program  # noqa: E402
+from cell import Cell, Failed, end_with_parent, free_port, pg_bin, program  # noqa: E402
 from fleet import EICAR, Agent  # noqa: E402
 from service import Service  # noqa: E402
 from test_protect import Clamd  # noqa: E402
@@ -195,7 +195,7 @@ class Fleet:
                 "--drain", "8"]
         with open(self.log, "a", encoding="utf-8") as log:
             self.process = subprocess.Popen(args, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, text=True,
-                                            env=dict(os.environ, **self.world.agent_clock.env), start_new_session=True)
+                                            env=dict(os.environ, **self.world.agent_clock.env), start_new_session=True, preexec_fn=end_with_parent)
         threading.Thread(target=self._read, args=(self.process,), daemon=True).start()
 
     def _read(self, process):
