@@ -4,6 +4,7 @@
 #include "cache/cache.h"
 #include "common/event.h"
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <stdio.h>
 
 #define CHANNEL_NAME "sekisho:push"
@@ -12,13 +13,20 @@ static char self[UUID_TEXT_SIZE];
 static void (*on_wake)(struct uuid, int64_t);
 static void (*on_cut)(struct uuid);
 static void (*on_live)(int, int);
+static void (*on_missed)(void);
+static atomic_bool echoed;
 
 static void received(struct slice line, void *arg)
 {
     (void)arg;
     struct slice from = slice_cut(&line, ' '), verb = slice_cut(&line, ' '), subject = slice_cut(&line, ' ');
-    if (slice_eq(from, slice_of(self)))
+    if (slice_eq(from, slice_of(self))) {
+        if (slice_eq(verb, SLICE("beat")))
+            atomic_store(&echoed, true);
         return;
+    }
+    if (slice_eq(verb, SLICE("missed")) && on_missed)
+        on_missed();
     struct uuid device;
     int64_t number;
     int tenant_no;
@@ -43,6 +51,7 @@ void channel_stop(void)
     on_wake = NULL;
     on_cut = NULL;
     on_live = NULL;
+    on_missed = NULL;
 }
 
 static void send_line(const char *verb, const char *subject, int64_t number)
@@ -84,4 +93,25 @@ void channel_on_cut(void (*fn)(struct uuid))
 void channel_on_live(void (*fn)(int, int))
 {
     on_live = fn;
+}
+
+void channel_on_missed(void (*fn)(void))
+{
+    on_missed = fn;
+}
+
+/* The way of a hint from end to end: a connection that is open and dead looks well from both of its ends. */
+bool channel_beat(void)
+{
+    static bool well = true;
+    bool came_back = atomic_exchange(&echoed, false);
+    if (came_back && !well) {
+        ev_info(AREA_CACHE, "hints get through again");
+        send_line("missed", "-", 0);
+        if (on_missed)
+            on_missed();
+    }
+    well = came_back;
+    send_line("beat", "-", 0);
+    return came_back;
 }

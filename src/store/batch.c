@@ -331,6 +331,16 @@ static bool all_stale(const struct work *w, size_t n)
     return true;
 }
 
+/* Out of room, out of memory, shutting down: nobody's fault in particular, and another try would only add to it. */
+static bool database_fails(const struct work *w, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strncmp(w[i].sqlstate, "53", 2) == 0 || strncmp(w[i].sqlstate, "58", 2) == 0 ||
+            strncmp(w[i].sqlstate, "57P", 3) == 0)
+            return true;
+    return false;
+}
+
 /* Items that failed, moved to the front in their order; those that are settled follow. Returns how many. */
 static size_t failed_first(struct work *w, size_t n)
 {
@@ -406,7 +416,7 @@ static void climb(struct lane *l, struct pg *pg, struct work *w, size_t n)
             poison_failed(l, w, n);
         return;
     }
-    if (!attempt(pg, w, n, TOGETHER) || !any(w, n, FAILED))
+    if (!attempt(pg, w, n, TOGETHER) || !any(w, n, FAILED) || database_fails(w, n))
         return;
     if (all_stale(w, n) && (!attempt(pg, w, n, TOGETHER) || !any(w, n, FAILED)))
         return;

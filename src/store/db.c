@@ -79,6 +79,7 @@ static struct pg *connection(struct db *db, int slice)
             .conninfo = db->params->database,
             .user = user,
             .application = uses[db->use].name,
+            .by_index = db->use == DB_BATCH,
             .statement_timeout = timeout ? timeout : (int)db->params->statement_timeout,
             .lock_timeout = uses[db->use].lock_timeout,
         });

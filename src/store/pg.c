@@ -46,6 +46,7 @@ struct step {
 struct pg {
     char *conninfo, *user, *application;
     int statement_timeout, lock_timeout, answer_timeout;
+    bool by_index;
     PGconn *conn;           /* NULL: closed */
     bool broken;            /* an answer or a send failed: everything up to the next pg_open is lost */
     bool left;              /* a COMMIT was sent whose answers are to be read by the next pg_open */
@@ -78,6 +79,7 @@ struct pg *pg_new(const struct pg_config *c)
                       .user = copy_or_null(c->user),
                       .application = must_strdup(c->application ? c->application : "sekisho"),
                       .statement_timeout = c->statement_timeout,
+                      .by_index = c->by_index,
                       .lock_timeout = c->lock_timeout,
                       .answer_timeout = c->answer_timeout,
                       .statements = map_new(64)};
@@ -252,7 +254,7 @@ static void notice_ignored(void *arg, const PGresult *res)
 
 static bool settings(struct pg *pg)
 {
-    char text[640];
+    char text[720];
     struct pg_answer a;
     bool fine;
 
@@ -263,8 +265,9 @@ static bool settings(struct pg *pg)
         "pg_catalog.set_config('IntervalStyle', 'iso_8601', false), pg_catalog.set_config('bytea_output', 'hex', "
         "false), "
         "pg_catalog.set_config('search_path', 'pg_catalog', false), pg_catalog.set_config('jit', 'off', false), "
+        "pg_catalog.set_config('enable_seqscan', '%s', false), "
         "pg_catalog.set_config('statement_timeout', '%d', false), pg_catalog.set_config('lock_timeout', '%d', false)",
-        pg->statement_timeout, pg->lock_timeout);
+        pg->by_index ? "off" : "on", pg->statement_timeout, pg->lock_timeout);
     pg_send_text(pg, text, NULL, true);
     step_add(pg, STEP_TEXT, (struct key){0});
     sent(pg, PQsendPrepare(pg->conn, ROLE_STATEMENT, ROLE_TEXT, 0, NULL));

@@ -20,6 +20,7 @@ struct pg_config { /* strings are copied */
     const char *application; /* shown in pg_stat_activity */
     int statement_timeout;   /* ms; 0 none */
     int lock_timeout;        /* ms; 0 none */
+    bool by_index;           /* never scan a table: a plan made while it was empty would stay when it is full */
     int answer_timeout;      /* ms without any byte from the server; 0: statement_timeout + 3 s, or none */
 };
 

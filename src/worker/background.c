@@ -10,6 +10,7 @@
 #include "common/must.h"
 #include "common/params.h"
 #include "identity/identity.h"
+#include "push/channel.h"
 #include "push/presence.h"
 #include "push/wake.h"
 #include "quota/quota.h"
@@ -20,6 +21,7 @@
 #include "store/task.h"
 #include "tenant/tenant.h"
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 enum {
@@ -122,9 +124,17 @@ static void sweep(void)
     free(entries);
 }
 
-static void sweep_without_redis(void)
+static atomic_bool missed;
+
+static void note_missed(void)
 {
-    if (!cache_up())
+    atomic_store(&missed, true);
+}
+
+static void mind_hints(void)
+{
+    bool well = channel_beat();
+    if (atomic_exchange(&missed, false) || !well)
         sweep();
 }
 
@@ -234,7 +244,7 @@ static struct {
     int period; /* seconds */
     int due;
 } chores[] = {
-    {"sweep without Redis", sweep_without_redis, 2, 2},
+    {"hints", mind_hints, 2, 2},
     {"identity", look_after_identity, 2, 2},
     {"sweep", sweep, 20, 20},
     {"last contacts", flush_seen, 60, 60},
@@ -279,6 +289,7 @@ void background_start(const struct params *p)
 {
     params = p;
     db = db_new(p, DB_BACKGROUND);
+    channel_on_missed(note_missed);
     stopping = false;
     must(pthread_create(&thread, NULL, background, NULL) == 0);
 }
