@@ -694,7 +694,7 @@ class Files(Case):
         t = self.TENANT
         for change, sentence in ((dict(id="Filed"), "id: must be "), (dict(id="x"), "id: must be "), (dict(seats="10"), "seats: must be a whole number from 1 to 1000000."),
                                  (dict(seats=1.5), "seats: must be a whole number"), (dict(seats=0), "seats: must be a whole number"), (dict(colour=1), "colour: is unknown; allowed are id, name"),
-                                 (dict(language="fr"), "language: must be one of ja, en."), (dict(accounts=[]), "accounts: must be a list of 1 to 500 items."),
+                                 (dict(language="fr"), "language: must be one of ja, en."), (dict(accounts={}), "accounts: must be a list of 0 to 500 items."),
                                  (dict(accounts=[{"name": "admin"}]), "accounts[0].display_name: is missing."), (dict(accounts=[{"name": "a b", "display_name": "x"}]), "accounts[0].name: must be letters"),
                                  (dict(accounts=t["accounts"] * 2), "accounts[1].name: is there twice."), (dict(hosts=["Not A Host"]), "hosts[0]: must be a host name"),
                                  (dict(groups=["A", "a"]), "groups[1]: is there twice."), (dict(enrolment_tokens=[{"name": "t", "group": "none"}]), "enrolment_tokens[0].group: is not one of groups."),
@@ -822,6 +822,9 @@ class Weather(Case):
                 if redis_away:
                     service.cell.redis_start()
                     self.assertTrue(wait(lambda: "sekisho_redis_up 1" in ops("/metrics")[1], 20))
+                    # each worker looks for Redis by itself
+                    unknown = {"name": "slow/nobody", "password": "x"}
+                    self.assertTrue(wait(lambda: console.send("POST", "/api/v1/sign-in", unknown).status == 401, 20))
 
     def test_3_both_away_at_start(self):
         self.assertEqual(service.stop(), 0)

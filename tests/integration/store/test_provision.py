@@ -117,7 +117,7 @@ class Life(Base):
         self.refused(1, "has 249 seats, which the plan would no longer allow", "apply", "-f", self.file("plan.json", plan))
 
     def test_06_bad_files(self):
-        for text, sentence in (("{", "is not JSON"), ('{"id":"x"}', "is neither a plan"), ('{"id":"acme","plan":"lite","seats":6,"name":"A","accounts":[]}', "accounts: must be a list of 1 to 500 items")):
+        for text, sentence in (("{", "is not JSON"), ('{"id":"x"}', "is neither a plan"), ('{"id":"acme","plan":"lite","seats":6,"name":"A","accounts":{}}', "accounts: must be a list of 0 to 500 items")):
             out = self.refused(3, sentence, "apply", "-f", self.file("bad.json", text))
             self.assertIn("bad.json: ", out)
         self.refused(1, "does not exist", "apply", "-f", "/nowhere")
