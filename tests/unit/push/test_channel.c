@@ -79,6 +79,7 @@ static void test_others(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test_setup(test_beat, setup), cmocka_unit_test_setup(test_others, setup)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test_setup(test_beat, setup),
+                                       cmocka_unit_test_setup(test_others, setup)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
