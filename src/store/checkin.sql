@@ -22,24 +22,24 @@ WITH before AS (
 SELECT b.revision, b.facts_digest, b.behind FROM before b;
 
 -- name: checkin_fact_replace
--- doc: All rows of a kind. $2 kind, $3 digest, $4 keys, $5 values, $6 now. The device is locked, so nobody else writes its rows.
+-- doc: All rows of a kind. $2 kind, $3 digest, $4 keys, $5 values, $6 now. EXCEPT hashes; comparing keys with the array would be
+-- doc: all with all.
 WITH known AS (
     SELECT d.id FROM {t}.device d WHERE d.id = $1::uuid
 ), gone AS (
     DELETE FROM {t}.fact f
-    WHERE f.device_id = $1::uuid AND f.kind = $2::text AND NOT EXISTS (SELECT FROM unnest($4::text[]) AS r (key) WHERE r.key = f.key)
-    RETURNING f.key
-), changed AS (
-    UPDATE {t}.fact f
-    SET value = r.value
-    FROM unnest($4::text[], $5::jsonb[]) AS r (key, value)
-    WHERE f.device_id = $1::uuid AND f.kind = $2::text AND f.key = r.key AND f.value IS DISTINCT FROM r.value
+    USING (
+        SELECT o.key FROM {t}.fact o WHERE o.device_id = $1::uuid AND o.kind = $2::text
+        EXCEPT
+        SELECT r.key FROM unnest($4::text[]) AS r (key)
+    ) AS old
+    WHERE f.device_id = $1::uuid AND f.kind = $2::text AND f.key = old.key
     RETURNING f.key
 ), put AS (
     INSERT INTO {t}.fact (device_id, kind, key, value)
     SELECT k.id, $2::text, r.key, r.value
     FROM known k, unnest($4::text[], $5::jsonb[]) AS r (key, value)
-    WHERE NOT EXISTS (SELECT FROM {t}.fact f WHERE f.device_id = $1::uuid AND f.kind = $2::text AND f.key = r.key)
+    ON CONFLICT (device_id, kind, key) DO UPDATE SET value = excluded.value WHERE fact.value IS DISTINCT FROM excluded.value
     RETURNING key
 )
 INSERT INTO {t}.fact_digest (device_id, kind, digest, at)
