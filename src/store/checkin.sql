@@ -50,11 +50,12 @@ RETURNING digest;
 -- name: checkin_fact_merge
 -- doc: Changed rows of a kind, if what we hold has the digest $3 they stand on; no row otherwise. $4 new digest, $5 keys and
 -- doc: $6 values to set, $7 keys to remove, $8 now.
+-- doc: The device's id stands in each condition, not base's: with a join the planner may walk the whole index for a key.
 WITH base AS (
     SELECT f.device_id FROM {t}.fact_digest f WHERE f.device_id = $1::uuid AND f.kind = $2::text AND f.digest = $3::text
 ), gone AS (
-    DELETE FROM {t}.fact f USING base b, unnest($7::text[]) AS r (key)
-    WHERE f.device_id = b.device_id AND f.kind = $2::text AND f.key = r.key
+    DELETE FROM {t}.fact f USING unnest($7::text[]) AS r (key)
+    WHERE f.device_id = $1::uuid AND f.kind = $2::text AND f.key = r.key AND EXISTS (SELECT FROM base)
     RETURNING f.key
 ), put AS (
     INSERT INTO {t}.fact (device_id, kind, key, value)
@@ -66,7 +67,7 @@ WITH base AS (
 UPDATE {t}.fact_digest d
 SET digest = $4::text, at = $8::timestamptz
 FROM base b
-WHERE d.device_id = b.device_id AND d.kind = $2::text
+WHERE d.device_id = $1::uuid AND d.kind = $2::text
 RETURNING d.digest;
 
 -- name: checkin_digest
