@@ -15,7 +15,7 @@ BUILD_PACKAGES="build-essential cmake ninja-build pkg-config python3 python3-yam
 RUN_PACKAGES="postgresql redis-server clamav-daemon clamav nftables openssl curl ca-certificates util-linux iproute2 procps"
 TEST_PACKAGES="libcmocka-dev clang llvm libclang-rt-14-dev clang-format clang-tidy valgrind nghttp2-client squid-openssl chromium
  fonts-ipafont-gothic dpkg-dev fakeroot file git jq libcap2-bin"
-BENCH_PACKAGES="nginx-light redis-tools binutils git"
+BENCH_PACKAGES="nginx-light redis-tools binutils git nghttp2-client"
 
 as_root() {
     if [ "$(id -u)" = 0 ]; then

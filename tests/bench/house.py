@@ -65,6 +65,7 @@ class House:
             web = self.dir / "web"
             web.mkdir()
             (web / "index.html").write_text("<!doctype html><title>Sekisho</title>" + "<p>console</p>" * 60)
+        self.web = web
         self.migrations = self.dir / "migrations"  # a copy: benches add to it
         shutil.copytree(ROOT / "migrations", self.migrations)
         files = self.dir / "tenants"

@@ -40,13 +40,19 @@ http {{
         server_name localhost;
         location = /agent/v1/checkin {{ default_type application/json; return 200 '{answer}'; }}
     }}
+    server {{
+        listen 127.0.0.1:{files_port} ssl http2;
+        ssl_verify_client off;
+        root {web_root};
+        types {{ text/html html; }}
+    }}
 }}
 """
 
 
 class Nginx:
     """Answers check-ins with a fixed text of the size of ours, over mTLS and HTTP/2: it checks the client's certificate, reads the
-    body and throws it away. One worker, as our one loop; as many sessions in its own memory as we keep: of nginx's ways to resume that
+    body and throws it away; on files_port it serves the console's files. One worker, as our one loop; as many sessions in its own memory as we keep: of nginx's ways to resume that
     was the cheapest. sessions: "off" where memory is compared."""
 
     name = "nginx, static reply"
@@ -55,13 +61,14 @@ class Nginx:
         from cell import end_with_parent, free_port
         self.dir = h.dir / "nginx"
         self.dir.mkdir(exist_ok=True)
-        self.port = free_port()
+        self.port, self.files_port = free_port(), free_port()
         self.ca = h.ca
         (self.dir / "clients.pem").write_text(h.client_authorities())
         answer = ('{"ack":0,"facts_digest":"' + "5e" * 32 + '","revision":1,"next_contact":3600,"interval":3600,"renew":false,'
                   '"server_time":"' + time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime()) + '.123456Z"}')
         paths = " ".join(f"{p}_temp_path {self.dir}/{p};" for p in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
-        (self.dir / "nginx.conf").write_text(NGINX.format(dir=self.dir, paths=paths, port=self.port, sessions=sessions, answer=answer, cert=h.certificate, key=h.key,
+        (self.dir / "nginx.conf").write_text(NGINX.format(dir=self.dir, paths=paths, port=self.port, files_port=self.files_port, web_root=h.web,
+                                                          sessions=sessions, answer=answer, cert=h.certificate, key=h.key,
                                                           user="user root;\n" if os.geteuid() == 0 else ""))
         self.process = subprocess.Popen(["nginx", "-c", str(self.dir / "nginx.conf"), "-e", str(self.dir / "nginx.log")],
                                         stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,

@@ -53,13 +53,15 @@ def settle_rss(h, pid, seconds):
     return least
 
 
-def slope(h, pid, fleets, at, *args):
-    """KB of resident memory of the server per connection: between a few and all of the fleets' connections."""
-    few = max(4, min(f.devices for f in fleets) // 50)
+def slope(h, pid, fleets, at, *args, share=1):
+    """KB of resident memory of the server per connection: between a few and a share of the fleets' connections."""
+    each = min(f.devices for f in fleets) // share
+    few = max(4, each // 50)
     with fleets[0].sim("idle", *args, "--duration", 1, at=at, devices=few):
         time.sleep(2)
         bare = rss_kib(pid())
-    with fleets[0].sim("idle", *args, "--duration", 5, at=at) as one, fleets[1].sim("idle", *args, "--duration", 5, at=at) as two:
+    with (fleets[0].sim("idle", *args, "--duration", 5, at=at, devices=each) as one,
+          fleets[1].sim("idle", *args, "--duration", 5, at=at, devices=each) as two):
         time.sleep(3)
         loaded = rss_kib(pid())
         meter = at.meter if at else h.meter
@@ -67,7 +69,7 @@ def slope(h, pid, fleets, at, *args):
         time.sleep(10 if h.scale.full else 1)
         cpu, seconds = sum(meter.since(before).values()), time.monotonic() - began
         assert one.process.poll() is None and two.process.poll() is None
-    n = sum(f.devices for f in fleets)
+    n = each * len(fleets)
     return (loaded - bare) / (n - few), cpu / seconds / n, bare, loaded
 
 
@@ -76,6 +78,10 @@ def idle(h):
     """Memory per agent connection at rest, and what is left after waves of them."""
     fleets = two_fleets(h)
     n = sum(f.devices for f in fleets)
+    h.restart()
+    thousand, _, bare, loaded = slope(h, lambda: h.service.process.pid, fleets, None, share=8)
+    yield figure(f"idle agent connection with its wake-up stream, {n // 8:,} of them: resident memory", thousand, "KB",
+                 detail=f"sekishod {bare / 1024:.0f} -> {loaded / 1024:.0f} MB")
     h.restart()
     ours, cpu, bare, loaded = slope(h, lambda: h.service.process.pid, fleets, None)
     with Nginx(h, sessions="off") as nginx:
