@@ -35,10 +35,10 @@ static const struct rule limits_rules[] = {
     {0},
 };
 static const struct rule entitlement_rules[] = {
-    {"android", KIND_BOOL, true, 0, 0, 0, NULL},       {"ios", KIND_BOOL, true, 0, 0, 0, NULL},
-    {"notifications", KIND_BOOL, true, 0, 0, 0, NULL}, {"scheduled_reports", KIND_BOOL, true, 0, 0, 0, NULL},
-    {"multi_user", KIND_BOOL, true, 0, 0, 0, NULL},    {"audit_screen", KIND_BOOL, true, 0, 0, 0, NULL},
-    {"tenant_backup", KIND_BOOL, true, 0, 0, 0, NULL}, {0},
+#define X(name) {#name, KIND_BOOL, true, 0, 0, 0, NULL},
+    ENTITLEMENTS(X)
+#undef X
+    {0},
 };
 static const struct rule plan_rules[] = {
     {"id", KIND_TEXT, true, 3, 40, FORM_ID, NULL},
