@@ -26,7 +26,8 @@ struct uuid principal_session(const struct principal *p); /* users */
 struct slice principal_name(const struct principal *p);   /* sign-in name of users; empty for others */
 usec_t principal_expires(const struct principal *p);      /* of the token or certificate */
 bool principal_must_change_password(const struct principal *p);
-bool principal_may(const struct principal *p, const char *permission);
+bool principal_may(const struct principal *p, const char *permission); /* on at least one group */
+const struct access *principal_access(const struct principal *p);      /* of users */
 
 /* ---- what a plan may include: names as in plan files and in the contract's x-entitlement */
 #define ENTITLEMENTS(X) X(android) X(ios) X(notifications) X(scheduled_reports) X(multi_user) X(audit_screen) X(tenant_backup)

@@ -30,6 +30,14 @@ rights rights_level(enum access_level most);                        /* rights_al
 enum access_level rights_most(rights r, enum functionality f);      /* of allowed rights */
 enum access_level rights_least(rights r, enum functionality f);     /* of denied ones; ACCESS_NONE: none is denied */
 rights rights_named(const char *permission);                        /* "devices.write"; unknown names abort (our mistake) */
+
+/* What a person may do, without knowing groups. */
+struct access {
+    rights may;        /* on at least one group */
+    rights everywhere; /* on all groups */
+    rights root, home; /* built-in permission sets: on All, on the home group, and below */
+};
+
 /* Writes every "<functionality>.<level>" of r; returns how many. */
 size_t rights_names(rights r, const char *out[FUNCTIONALITY_COUNT * 3]);
 

@@ -4,6 +4,28 @@
 #include "store/account.h"
 #include "store/enrolment.h"
 
+static void permissions(struct call *c, struct api_me *ret)
+{
+    const char *names[FUNCTIONALITY_COUNT * 3];
+    ret->n_permissions = rights_names(principal_access(c->principal)->may, names);
+    ret->permissions = ARENA_ARRAY(c->arena, struct slice, ret->n_permissions + 1);
+    for (size_t i = 0; i < ret->n_permissions; i++)
+        ret->permissions[i] = slice_of(names[i]);
+}
+
+static void entitlements(struct call *c, const struct tenant *t, struct api_me *ret)
+{
+    static const char *const names[] = {
+#define X(name) #name,
+        ENTITLEMENTS(X)
+#undef X
+    };
+    ret->entitlements = ARENA_ARRAY(c->arena, struct slice, ENTITLEMENT_COUNT);
+    for (unsigned e = 0; e < ENTITLEMENT_COUNT; e++)
+        if (t->entitlements >> e & 1)
+            ret->entitlements[ret->n_entitlements++] = slice_of(names[e]);
+}
+
 static enum rc me(struct call *c, struct api_me *ret)
 {
     const struct tenant *t = scope_tenant(c->scope);
@@ -27,11 +49,10 @@ static enum rc me(struct call *c, struct api_me *ret)
     ret->seats = t->seats;
     ret->time_zone = slice_of(t->time_zone);
     ret->min_interval = t->min_interval;
-    const char *names[FUNCTIONALITY_COUNT * 3];
-    ret->n_permissions = permission_names(a.permissions, names);
-    ret->permissions = ARENA_ARRAY(c->arena, struct slice, ret->n_permissions + 1);
-    for (size_t i = 0; i < ret->n_permissions; i++)
-        ret->permissions[i] = slice_of(names[i]);
+    ret->two_factor = a.factor;
+    ret->two_factor_required = a.factor_required;
+    permissions(c, ret);
+    entitlements(c, t, ret);
     return RC_OK;
 }
 

@@ -157,7 +157,7 @@ static enum rc verified(struct attempt *t)
 static enum rc open_session(struct attempt *t, struct tx *tx, struct uuid session, struct slice family_sealed)
 {
     struct arena *a = t->call->arena;
-    enum rc rc = account_succeeded(tx, a, t->account.id);
+    enum rc rc = account_succeeded(tx, a, t->account.id, t->now);
     if (rc == RC_OK && t->form->has_language)
         rc = account_set_language(tx, a, t->account.id, api_language_text(t->form->language));
     if (rc == RC_OK)

@@ -2,6 +2,7 @@
 /* file.c - see file.h. What is allowed stands in tables; one walker checks a JSON object against its table and says the
  * path of the first thing that does not fit. Unknown keys are errors: a misspelt quota must not pass silently. */
 #include "provision/file.h"
+#include "call/passes.h"
 #include "common/file.h"
 #include "common/must.h"
 #include <dirent.h>

@@ -24,6 +24,7 @@ WHERE ($1::uuid IS NULL OR d.group_id IN (
   AND ($5::boolean IS NULL OR d.isolated = $5)
   AND ($6::text IS NULL OR position(lower($6) IN lower(d.name)) > 0 OR position(lower($6) IN lower(d.description)) > 0
        OR position($6 IN d.addresses) > 0 OR position($6 IN d.ip) > 0)
+  AND {reach:d.group_id}
   AND ($7::text IS NULL OR $8::uuid IS NOT NULL)
   AND {page}
 ORDER BY {sort} {direction}, d.id {direction}
@@ -44,7 +45,8 @@ WHERE ($1::uuid IS NULL OR d.group_id IN (
   AND ($4::boolean IS NOT TRUE OR d.problems > 0)
   AND ($5::boolean IS NULL OR d.isolated = $5)
   AND ($6::text IS NULL OR position(lower($6) IN lower(d.name)) > 0 OR position(lower($6) IN lower(d.description)) > 0
-       OR position($6 IN d.addresses) > 0 OR position($6 IN d.ip) > 0);
+       OR position($6 IN d.addresses) > 0 OR position($6 IN d.ip) > 0)
+  AND {reach:d.group_id};
 
 -- name: device_find
 -- doc: One device with the list's columns, then fqdn, lost_records, identity_question, addresses, and its newest certificate.
@@ -57,7 +59,7 @@ JOIN {t}.device_group g ON g.id = d.group_id
 LEFT JOIN {t}.seen s ON s.device_id = d.id
 LEFT JOIN LATERAL (
     SELECT x.expires_at, x.revoked_at FROM {t}.certificate x WHERE x.device_id = d.id ORDER BY x.issued_at DESC LIMIT 1) c ON true
-WHERE d.id = $1::uuid;
+WHERE d.id = $1::uuid AND {reach:d.group_id};
 
 -- name: device_facts
 -- doc: The facts of a device but its software, at most 300 of a kind, in order of kind and key.
@@ -92,12 +94,12 @@ SET name = coalesce($2::text, d.name),
     named_by_user = d.named_by_user OR $2::text IS NOT NULL,
     description = coalesce($3::text, d.description),
     group_id = coalesce($4::uuid, d.group_id)
-WHERE d.id = $1::uuid
+WHERE d.id = $1::uuid AND {reach:d.group_id}
 RETURNING d.name;
 
 -- name: device_lock
 -- doc: Waits for a check-in under way.
-SELECT d.id FROM {t}.device d WHERE d.id = $1::uuid FOR UPDATE;
+SELECT d.id FROM {t}.device d WHERE d.id = $1::uuid AND {reach:d.group_id} FOR UPDATE;
 
 -- name: device_remove
 -- doc: With what agents have reported, whose tables have no foreign keys. After device_lock, in a statement of its
@@ -128,7 +130,8 @@ SELECT d.id, d.revision FROM {t}.device d WHERE d.id = ANY ($1::uuid[]);
 SELECT count(*), count(*) FILTER (WHERE d.status = 0), count(*) FILTER (WHERE d.status = 1), count(*) FILTER (WHERE d.status = 2),
        count(*) FILTER (WHERE coalesce(s.at, d.enrolled_at) < $1::timestamptz - 2 * d.check_interval * interval '1 second' - interval '1 minute')
 FROM {t}.device d
-LEFT JOIN {t}.seen s ON s.device_id = d.id;
+LEFT JOIN {t}.seen s ON s.device_id = d.id
+WHERE {reach:d.group_id};
 
 -- name: seen_flush
 -- doc: Last contacts of many devices; rows of devices that are gone are skipped, time never goes back.

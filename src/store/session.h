@@ -19,15 +19,17 @@ struct session_family { /* locked for a rotation */
     usec_t rotated_at, expires_at;
     bool ended;
     bool must_change;
-    uint32_t permissions;
     bool disabled; /* the account */
     struct slice account_name;
 };
 
 struct session_holder { /* what an access token stands on */
     struct slice account_name;
-    uint32_t permissions;
-    bool must_change;
+    struct uuid *set_ids; /* permission sets, built-in ones too */
+    size_t n_set_ids;
+    bool home_is_all;
+    bool must_change;        /* the password */
+    bool must_have_factor;   /* a second factor is required and not there yet */
     usec_t expires_at;
 };
 

@@ -6,6 +6,7 @@
 #include "common/event.h"
 #include "common/must.h"
 #include "common/params.h"
+#include "store/access.h"
 #include "store/audit.h"
 #include "store/db.h"
 #include "worker/queue.h"
@@ -54,7 +55,10 @@ static enum rc in_transaction(struct call *c)
 
     if (rc != RC_OK)
         return rc;
-    rc = c->route->serve(c);
+    if (c->route->permission)
+        rc = access_enter(c, c->tx, c->route->permission);
+    if (rc == RC_OK)
+        rc = c->route->serve(c);
     if (rc == RC_OK && c->route->audit)
         rc = audit_write(c);
     if (rc == RC_OK)
