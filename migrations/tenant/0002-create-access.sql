@@ -45,8 +45,10 @@ ALTER TABLE {t}.account ALTER COLUMN recovery_hashes SET NOT NULL;
 -- migration have no place in it.
 ALTER TABLE {t}.audit ADD COLUMN seq bigint;
 ALTER TABLE {t}.audit ADD COLUMN hash bytea;
+ALTER TABLE {t}.audit ALTER COLUMN detail TYPE text;        -- the text that is hashed: jsonb would give back another one
 ALTER TABLE {t}.audit ADD COLUMN group_id uuid;             -- where the object belongs; NULL: only those who see everything see it
 CREATE UNIQUE INDEX audit_seq ON {t}.audit (seq);
+CREATE INDEX audit_seal ON {t}.audit (seq) WHERE action = 'audit.seal';
 CREATE INDEX audit_object ON {t}.audit (object_id, at) WHERE object_id IS NOT NULL;
 CREATE INDEX audit_account ON {t}.audit (account_id, at) WHERE account_id IS NOT NULL;
 

@@ -73,7 +73,14 @@ enum rc api_detection_resolve(struct call *c, const struct api_detection_resolve
                                    principal_name(c->principal), &ret->changed);
     if (rc != RC_OK)
         return rc;
-    c->audit = (struct audit_note){"detection", req->body.ids[0], SLICE_NONE, SLICE_NONE};
+    audit_change(c, "resolved", req->body.resolved ? SLICE("false") : SLICE("true"),
+                 req->body.resolved ? SLICE("true") : SLICE("false"));
+    audit_change(c, "changed", SLICE_NONE, slice_of(arena_printf(c->arena, "%lld", (long long)ret->changed)));
+    for (size_t i = 1; i < req->body.n_ids && i < AUDIT_CHANGES_MAX - 2; i++) { /* the first is the object */
+        char id[UUID_TEXT_SIZE];
+        audit_change(c, "detection", SLICE_NONE, slice_of(uuid_text(req->body.ids[i], id)));
+    }
+    c->audit = (struct audit_note){.object_type = "detection", .object_id = req->body.ids[0]};
     call_after_commit(c, hint, c);
     return RC_OK;
 }

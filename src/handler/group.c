@@ -38,7 +38,10 @@ static void hint(void *arg)
 enum rc api_group_create(struct call *c, const struct api_group_create_request *req, struct api_group *ret)
 {
     struct uuid parent, sibling, id = uuid_new();
+    struct group_row above;
     enum rc rc = parent_of(c, req->body.parent_id, &parent);
+    if (rc == RC_OK)
+        rc = group_find(c->tx, c->arena, parent, &above);
     if (rc != RC_OK)
         return rc;
     rc = group_sibling(c->tx, c->arena, parent, req->body.name, &sibling);
@@ -53,7 +56,9 @@ enum rc api_group_create(struct call *c, const struct api_group_create_request *
         return rc;
     struct group_row row = {.id = id, .parent_id = parent, .name = req->body.name}; /* its devices: none */
     map_group(&row, ret);
-    c->audit = (struct audit_note){"group", id, row.name, SLICE_NONE};
+    audit_change(c, "name", SLICE_NONE, row.name);
+    audit_change(c, "parent", SLICE_NONE, above.name);
+    c->audit = (struct audit_note){.object_type = "group", .object_id = id, .object_name = row.name};
     call_after_commit(c, hint, c);
     return RC_OK;
 }

@@ -63,7 +63,14 @@ enum rc api_me_show(struct call *c, struct api_me *ret)
 
 enum rc api_me_update(struct call *c, const struct api_me_update_request *req, struct api_me *ret)
 {
-    enum rc rc =
-        account_set_language(c->tx, c->arena, principal_subject(c->principal), api_language_text(req->body.language));
+    struct account_row before;
+    enum rc rc = account_find(c->tx, c->arena, principal_subject(c->principal), &before);
+    if (rc == RC_NOT_FOUND)
+        return fault(c, RC_DENIED, PROBLEM_session_ended);
+    if (rc != RC_OK)
+        return rc;
+    audit_change(c, "language", before.language, slice_of(api_language_text(req->body.language)));
+    c->audit = (struct audit_note){.object_type = "user", .object_id = before.id, .object_name = before.name};
+    rc = account_set_language(c->tx, c->arena, principal_subject(c->principal), api_language_text(req->body.language));
     return rc == RC_OK ? me(c, ret) : rc;
 }

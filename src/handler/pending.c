@@ -22,6 +22,4 @@ P3(api_permission_set_create, api_permission_set_create_request, api_permission_
 P3(api_permission_set_show, api_permission_set_show_request, api_permission_set)
 P3(api_permission_set_update, api_permission_set_update_request, api_permission_set)
 P2(api_permission_set_remove, api_permission_set_remove_request)
-P3(api_audit_list, api_audit_list_request, api_audit_page)
-P1(api_audit_head, api_audit_head)
 P3(api_target_list, api_target_list_request, api_target_page)

@@ -389,7 +389,7 @@ enum rc api_session_revoke(struct call *c, const struct api_session_revoke_reque
         return rc;
     struct uuid *session = ARENA_NEW(c->arena, struct uuid);
     *session = req->session_id;
-    c->audit = (struct audit_note){"session", req->session_id, SLICE_NONE, SLICE_NONE};
+    c->audit = (struct audit_note){.object_type = "session", .object_id = req->session_id};
     call_after_commit(c, ended, session);
     return RC_OK;
 }

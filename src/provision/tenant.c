@@ -2,11 +2,12 @@
 /* tenant.c - see tenant.h. Hashes and the CA's key are made before the transaction or cheap in it, so that the pool's
  * row is locked for some milliseconds only. */
 #include "provision/tenant.h"
-#include "domain/access.h"
 #include "common/event.h"
+#include "domain/access.h"
 #include "identity/enrolment_token.h"
 #include "identity/password.h"
 #include "identity/pki.h"
+#include "provision/audit.h"
 #include "provision/pool.h"
 #include "store/account.h"
 #include <stdio.h>
@@ -361,6 +362,10 @@ static enum rc create_once(struct owner *o, struct arena *a, const struct tenant
     if (rc == RC_OK)
         rc = owner_audit(o, a, "tenant.create", arena_cstr(a, f->id), SLICE_NONE);
     if (rc == RC_OK)
+        rc = audit_operator(
+            o, a, ret->no,
+            &(struct audit_row){.action = "tenant.create", .object_type = "tenant", .object_name = f->id});
+    if (rc == RC_OK)
         return owner_commit(o);
     pg_rollback(o->pg);
     return rc;
@@ -579,6 +584,19 @@ static enum rc update_tokens(struct update *u, const struct rows *groups)
     return rc;
 }
 
+static enum rc note_update(const struct update *u)
+{
+    struct audit_change said[CHANGES_MAX];
+
+    for (size_t i = 0; i < u->ret->n_details; i++)
+        said[i] = (struct audit_change){"detail", SLICE_NONE, slice_of(u->ret->details[i])};
+    return audit_operator(u->o, u->a, u->no,
+                          &(struct audit_row){.action = "tenant.update",
+                                              .object_type = "tenant",
+                                              .object_name = u->f->id,
+                                              .detail_json = audit_detail(u->a, said, u->ret->n_details)});
+}
+
 /* Runs the parts in one transaction, which is rolled back when nothing differs or it is only a trial. */
 static enum rc update_in(struct update *u)
 {
@@ -601,6 +619,8 @@ static enum rc update_in(struct update *u)
         rc = update_tokens(u, &groups);
     if (rc == RC_OK && u->ret->n_details && !u->dry) {
         rc = owner_audit(u->o, u->a, "tenant.update", arena_cstr(u->a, u->f->id), SLICE_NONE);
+        if (rc == RC_OK)
+            rc = note_update(u);
         if (rc == RC_OK)
             return owner_commit(u->o);
     }
@@ -730,6 +750,13 @@ static enum rc set_status(struct owner *o, struct arena *a, struct slice id, int
     json_object_close(&w);
     if (rc == RC_OK)
         rc = owner_audit(o, a, action, arena_cstr(a, id), strbuf_slice(&b));
+    struct audit_change why = {"reason", SLICE_NONE, reason};
+    if (rc == RC_OK)
+        rc = audit_operator(o, a, no,
+                            &(struct audit_row){.action = action,
+                                                .object_type = "tenant",
+                                                .object_name = id,
+                                                .detail_json = audit_detail(a, &why, reason.n ? 1 : 0)});
     if (rc == RC_OK)
         return owner_commit(o);
     pg_rollback(o->pg);
@@ -859,6 +886,12 @@ enum rc tenant_token_create(struct owner *o, struct arena *a, struct slice id, c
     if (rc == RC_OK)
         rc = owner_audit(o, a, "token.create", arena_cstr(a, id), SLICE_NONE);
     if (rc == RC_OK)
+        rc = audit_operator(o, a, no,
+                            &(struct audit_row){.action = "enrolment_token.create",
+                                                .object_type = "enrolment_token",
+                                                .object_name = t->name,
+                                                .group = group});
+    if (rc == RC_OK)
         return owner_commit(o);
     pg_rollback(o->pg);
     return rc;
@@ -900,6 +933,10 @@ enum rc tenant_password_reset(struct owner *o, struct arena *a, struct slice id,
     rc = set_password(o, a, (int)rows_int(&r, 0, 0), account, n->hash);
     if (rc == RC_OK)
         rc = owner_audit(o, a, "password.reset", arena_cstr(a, id), SLICE_NONE);
+    if (rc == RC_OK)
+        rc = audit_operator(
+            o, a, (int)rows_int(&r, 0, 0),
+            &(struct audit_row){.action = "user.password_reset", .object_type = "user", .object_name = account});
     if (rc == RC_OK)
         rc = owner_commit(o);
     else

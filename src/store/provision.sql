@@ -13,6 +13,11 @@ SELECT pg_catalog.pg_advisory_unlock($1::integer, $2::integer);
 INSERT INTO control.operator_audit (id, at, actor, action, tenant, detail)
 VALUES ($1::uuid, $2::timestamptz, $3::text, $4::text, $5::text, $6::jsonb);
 
+-- name: provision_audit_ready
+-- scope: control
+-- doc: Does the schema of tenant $1 have the audit's chain?
+SELECT t.schema_version >= 2 FROM control.tenant t WHERE t.no = $1::integer;
+
 -- name: migration_applied
 -- scope: control
 SELECT m.version, m.name, m.hash FROM control.migration m ORDER BY m.version;

@@ -10,6 +10,7 @@
 #include "store/audit.h"
 #include "store/db.h"
 #include "worker/queue.h"
+#include "worker/refusals.h"
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -81,6 +82,7 @@ static void serve(struct call *c)
         run_after(c);
     else
         answer_problem(c, rc);
+    refusals_note(c, rc);
 }
 
 static int64_t cpu_ns(void)
