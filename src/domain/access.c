@@ -170,12 +170,17 @@ static enum rc account_of(struct access_change *x, struct uuid id, struct access
 
 enum rc access_change_begin(struct call *c, struct tx *tx, struct access_change *ret)
 {
+    enum rc rc = access_lock(tx, c->arena);
+
+    return rc == RC_OK ? access_change_read(c, tx, ret) : rc;
+}
+
+enum rc access_change_read(struct call *c, struct tx *tx, struct access_change *ret)
+{
     struct access_account me;
 
     *ret = (struct access_change){.call = c, .tx = tx};
-    enum rc rc = access_lock(tx, c->arena);
-    if (rc == RC_OK)
-        rc = access_groups(tx, c->arena, &ret->groups, &ret->n_groups);
+    enum rc rc = access_groups(tx, c->arena, &ret->groups, &ret->n_groups);
     if (rc == RC_OK)
         rc = account_of(ret, principal_subject(c->principal), &me);
     if (rc == RC_NOT_FOUND)
@@ -205,7 +210,8 @@ static enum rc account_with(struct access_change *x, const struct uuid *set_ids,
 
     *ret = (struct access_account){.home = home, .n_set_ids = n};
     ret->set_ids = ARENA_ARRAY(a, struct uuid, n + 1);
-    memcpy(ret->set_ids, set_ids, n * sizeof *set_ids);
+    if (n)
+        memcpy(ret->set_ids, set_ids, n * sizeof *set_ids);
     size_t most = 0;
     for (size_t i = 0; i < n; i++) {
         struct permission_set_row set;
@@ -297,4 +303,14 @@ enum rc access_check_set(struct access_change *x, const struct permission_set_ro
     if (!access_within(then, was, x->mine, x->n_groups, &more))
         return beyond(x->call, more);
     return before ? check_holders(x, set) : RC_OK;
+}
+
+bool access_may_edit(struct access_change *x, const struct access_account *me, const struct permission_set_row *set)
+{
+    rights more;
+
+    for (size_t i = 0; i < me->n_set_ids; i++)
+        if (uuid_eq(me->set_ids[i], set->id))
+            return false;
+    return access_within(set_alone(x, set), NULL, x->mine, x->n_groups, &more);
 }

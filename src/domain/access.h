@@ -37,7 +37,8 @@ struct access_change {
     size_t n_groups;
     rights *mine; /* the caller's, per group */
 };
-/* Takes the lock and reads the tree and the caller's rights. */
+/* Reads the tree and the caller's rights; begin also takes the lock, first. */
+enum rc access_change_read(struct call *c, struct tx *tx, struct access_change *ret) MUST_CHECK;
 enum rc access_change_begin(struct call *c, struct tx *tx, struct access_change *ret) MUST_CHECK;
 /* An account may be changed by those who may do all that it may. *ret_before: its rights per group. */
 enum rc access_check_account(struct access_change *x, struct uuid account, rights **ret_before) MUST_CHECK;
@@ -48,5 +49,8 @@ enum rc access_check_sets(struct access_change *x, const struct uuid *set_ids, s
  * caller has, and the caller is not one of those who have it. */
 enum rc access_check_set(struct access_change *x, const struct permission_set_row *set,
                          const struct permission_set_row *before) MUST_CHECK;
+
+/* Whether the caller, whose account is me, may change the set at all. */
+bool access_may_edit(struct access_change *x, const struct access_account *me, const struct permission_set_row *set);
 
 #endif

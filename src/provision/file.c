@@ -5,6 +5,7 @@
 #include "call/passes.h"
 #include "common/file.h"
 #include "common/must.h"
+#include "domain/user.h"
 #include <dirent.h>
 #include <math.h>
 #include <stdio.h>
@@ -124,18 +125,6 @@ static bool host_fits(struct slice s)
     return true;
 }
 
-/* A sign-in name: "tenant/name" must stay unambiguous, and names show in logs. */
-static bool account_fits(struct slice s)
-{
-    for (size_t i = 0; i < s.n; i++) {
-        char c = s.p[i];
-
-        if (!lower_or_digit(c) && !(c >= 'A' && c <= 'Z') && !strchr("._@+-", c))
-            return false;
-    }
-    return s.n > 0;
-}
-
 /* Area/City or UTC: PostgreSQL would take abbreviations and rules of its own form too. */
 static bool zone_fits(struct slice s)
 {
@@ -165,7 +154,7 @@ static const struct {
     [FORM_TEXT] = {text_fits, "must have no control characters and no blanks at either end"},
     [FORM_ID] = {tenant_id_fits, "must be " TENANT_ID_FORM},
     [FORM_HOST] = {host_fits, "must be a host name in lower case, such as console.example.com"},
-    [FORM_ACCOUNT] = {account_fits, "must be letters, digits and . _ @ + - only"},
+    [FORM_ACCOUNT] = {user_name_fits, "must be " USER_NAME_FORM},
     [FORM_ZONE] = {zone_fits, "must be UTC or a time zone such as Asia/Tokyo"},
     [FORM_LANGUAGE] = {NULL, "must be one of ja, en"},
 };

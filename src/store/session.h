@@ -43,6 +43,7 @@ enum rc session_rotate(struct tx *tx, struct arena *a, struct uuid id, int64_t c
                        struct slice address, struct slice user_agent) MUST_CHECK;
 /* account nil: any. RC_NOT_FOUND: there is no open one. */
 enum rc session_end(struct tx *tx, struct arena *a, struct uuid id, struct uuid account, usec_t now) MUST_CHECK;
+/* keep nil: none is kept. */
 enum rc session_end_others(struct tx *tx, struct arena *a, struct uuid account, struct uuid keep, usec_t now,
                            struct uuid **ret, size_t *ret_n) MUST_CHECK;
 enum rc session_page(struct tx *tx, struct arena *a, struct uuid account, usec_t now, struct session_row **ret,

@@ -33,10 +33,10 @@ WHERE s.id = $1::uuid AND s.ended_at IS NULL AND ($2::uuid IS NULL OR s.account_
 RETURNING s.account_id;
 
 -- name: session_end_others
--- doc: All sessions of account $1 but $2.
+-- doc: All sessions of account $1 but $2 (NULL: all).
 UPDATE {t}.session s
 SET ended_at = $3::timestamptz
-WHERE s.account_id = $1::uuid AND s.id <> $2::uuid AND s.ended_at IS NULL
+WHERE s.account_id = $1::uuid AND s.id IS DISTINCT FROM $2::uuid AND s.ended_at IS NULL
 RETURNING s.id;
 
 -- name: session_page

@@ -208,7 +208,7 @@ const struct route routes[] = {
     {LISTENER_AGENT, "GET", "/agent/v1/slow", "agent_slow", WHERE_BLOCKING, AUTH_NONE, NULL, NULL, 0, QUOTA_NONE, 0, NULL, false,
      slow},
     {LISTENER_AGENT, "GET", "/agent/v1/wake", "wake", WHERE_LOOP, AUTH_NONE, NULL, NULL, 0, QUOTA_WAKE, 0, NULL, true, ticks},
-    {LISTENER_AGENT, "POST", "/agent/v1/echo", "agent_echo", WHERE_LOOP, AUTH_NONE, NULL, QUOTA_NONE, MIB, NULL, false,
+    {LISTENER_AGENT, "POST", "/agent/v1/echo", "agent_echo", WHERE_LOOP, AUTH_NONE, NULL, NULL, 0, QUOTA_NONE, MIB, NULL, false,
      echo},
 };
 const size_t routes_count = sizeof(routes) / sizeof(routes[0]);
