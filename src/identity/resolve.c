@@ -154,8 +154,10 @@ static void session_job(struct call *c)
 static const struct {
     const char *operation;
     bool password, factor;
-} first_steps[] = {{"me_show", true, true},           {"password_change", true, true},
-                   {"me_update", false, true},        {"two_factor_begin", false, true},
+} first_steps[] = {{"me_show", true, true},
+                   {"password_change", true, true},
+                   {"me_update", false, true},
+                   {"two_factor_begin", false, true},
                    {"two_factor_confirm", false, true}};
 
 static bool first_step(const struct route *r, bool password)
@@ -171,9 +173,8 @@ static enum stage_result user_admit(struct call *c, const struct token_claims *t
     if (s->tenant_no != t->tenant_no || !uuid_eq(s->account, t->account))
         return refuse(c, RC_DENIED, PROBLEM_token_invalid);
     usec_t expires = s->expires < t->expires ? s->expires : t->expires;
-    c->principal =
-        principal_user(c->arena, t->tenant_no, t->account, t->session, arena_copy(c->arena, slice_of(s->account_name)),
-                       &s->access, s->must_change, expires);
+    c->principal = principal_user(c->arena, t->tenant_no, t->account, t->session,
+                                  arena_copy(c->arena, slice_of(s->account_name)), &s->access, s->must_change, expires);
     if (s->must_change && !first_step(c->route, true))
         return refuse(c, RC_DENIED, PROBLEM_password_change_required);
     if (!s->must_change && s->must_have_factor && !first_step(c->route, false))
