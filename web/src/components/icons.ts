@@ -8,10 +8,12 @@ export { AngleDownIcon as CaretDownIcon } from '@patternfly/react-icons/dist/dyn
 export { AngleLeftIcon as CaretLeftIcon } from '@patternfly/react-icons/dist/dynamic/icons/angle-left-icon';
 export { AngleRightIcon as CaretRightIcon } from '@patternfly/react-icons/dist/dynamic/icons/angle-right-icon';
 export { AngleUpIcon as CaretUpIcon } from '@patternfly/react-icons/dist/dynamic/icons/angle-up-icon';
+export { HistoryIcon as AuditIcon } from '@patternfly/react-icons/dist/dynamic/icons/history-icon';
 export { CheckCircleIcon as CheckIcon } from '@patternfly/react-icons/dist/dynamic/icons/check-circle-icon';
 export { OutlinedClockIcon as ClockIcon } from '@patternfly/react-icons/dist/dynamic/icons/outlined-clock-icon';
 export { TimesIcon as CloseIcon } from '@patternfly/react-icons/dist/dynamic/icons/times-icon';
 export { CopyIcon } from '@patternfly/react-icons/dist/dynamic/icons/copy-icon';
+export { DownloadIcon } from '@patternfly/react-icons/dist/dynamic/icons/download-icon';
 export { ShieldVirusIcon as DetectionIcon } from '@patternfly/react-icons/dist/dynamic/icons/shield-virus-icon';
 export { LaptopIcon as DevicesIcon } from '@patternfly/react-icons/dist/dynamic/icons/laptop-icon';
 export { PencilAltIcon as EditIcon } from '@patternfly/react-icons/dist/dynamic/icons/pencil-alt-icon';
@@ -21,6 +23,10 @@ export { StepBackwardIcon as FirstIcon } from '@patternfly/react-icons/dist/dyna
 export { FolderIcon } from '@patternfly/react-icons/dist/dynamic/icons/folder-icon';
 export { ExternalLinkAltIcon as FullPageIcon } from '@patternfly/react-icons/dist/dynamic/icons/external-link-alt-icon';
 export { GlobeIcon } from '@patternfly/react-icons/dist/dynamic/icons/globe-icon';
+export { MobileAltIcon as SecondFactorIcon } from '@patternfly/react-icons/dist/dynamic/icons/mobile-alt-icon';
+export { ShieldAltIcon as SetsIcon } from '@patternfly/react-icons/dist/dynamic/icons/shield-alt-icon';
+export { UsersIcon } from '@patternfly/react-icons/dist/dynamic/icons/users-icon';
+export { LockIcon } from '@patternfly/react-icons/dist/dynamic/icons/lock-icon';
 export { InfoCircleIcon as InfoIcon } from '@patternfly/react-icons/dist/dynamic/icons/info-circle-icon';
 export { UnlinkIcon as IsolatedIcon } from '@patternfly/react-icons/dist/dynamic/icons/unlink-icon';
 export { LinuxIcon } from '@patternfly/react-icons/dist/dynamic/icons/linux-icon';
