@@ -69,7 +69,7 @@ function sampleAudit(tenant) {
     { user: 'admin', action: 'session.sign_in', result: 'denied', address: '203.0.113.250' },
     { ...by(tenant.users[2]), action: 'task.create', domain: 'task', object_id: tenant.tasks[0].id, object_name: 'scan' },
     { ...by(tenant.users[2]), action: 'user.update', result: 'denied', ...of('user', admin) },
-    { ...by(admin), action: 'permission_set.update', ...of('permission_set', tenant.sets.at(-2)), changes: [{ field: 'detections', before: 'allow read', after: 'allow write' }, { field: 'description', before: '', after: tenant.sets.at(-2).description }] },
+    { ...by(admin), action: 'permission_set.update', ...of('permission_set', tenant.sets.at(-2)), changes: [{ field: 'detections', before: 'read', after: 'write' }, { field: 'description', before: '', after: tenant.sets.at(-2).description }] },
     { ...by(admin), action: 'user.password_reset', ...of('user', tenant.users[3]) },
     { ...by(admin), action: 'enrolment_token.revoke', ...of('enrolment_token', tenant.tokens[3]) },
     { ...by(admin), action: 'device.certificate_revoke', result: 'failed', ...of('device', tenant.devices[5]), address: '2001:db8:1f:a2::17' },

@@ -57,8 +57,8 @@ function Details({ record }: { record: AuditRecord }) {
               {record.changes.map((change) => (
                 <tr key={change.field}>
                   <th scope="row">{text.field(change)}</th>
-                  <td>{change.before ? text.value(change.before) : <span className="sk-muted">{t('panel.none')}</span>}</td>
-                  <td>{change.after ? text.value(change.after) : <span className="sk-muted">{t('panel.none')}</span>}</td>
+                  <td>{change.before ? text.value(change.before, change.field) : <span className="sk-muted">{t('panel.none')}</span>}</td>
+                  <td>{change.after ? text.value(change.after, change.field) : <span className="sk-muted">{t('panel.none')}</span>}</td>
                 </tr>
               ))}
             </tbody>

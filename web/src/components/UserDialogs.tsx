@@ -5,7 +5,7 @@ import { useId, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { Language, Named, PermissionSet, User, UserPassword } from '@/api/types';
 import { queries } from '@/hooks/queries';
-import { useGroupName, useLanguage, useSetName } from '@/hooks/useFormat';
+import { useGroupName, useLanguage, useSetName, useSetPlace } from '@/hooks/useFormat';
 import { useCan, useMaySee, useMe } from '@/hooks/useMe';
 import { beyond } from '@/services/access';
 import { api, ask } from '@/services/api';
@@ -143,7 +143,7 @@ function SetChoice({ id, user, chosen, error, onChange }: { id: string; user: Us
   const { t, i18n } = useTranslation('users');
   const me = useMe();
   const setName = useSetName();
-  const groupName = useGroupName();
+  const place = useSetPlace();
   const may = useMaySee()('permissionSets');
   const sets = useQuery({ ...queries.permissionSets(), enabled: may });
   const own = user?.own ?? false;
@@ -153,7 +153,8 @@ function SetChoice({ id, user, chosen, error, onChange }: { id: string; user: Us
     if (me && !chosen.has(set.id) && beyond(me, set).length > 0) return t('sets.beyond');
     const key = `codes:about.${set.name}`;
     if (set.built_in && i18n.exists(key)) return t(key);
-    return [set.description, t('sets.on', { groups: set.groups.map((group) => groupName(group.name)).join(t('listSeparator')) })].filter(Boolean).join(t('sentenceSeparator'));
+    const groups = place(set);
+    return set.description ? t('sets.about', { description: set.description, groups }) : t('sets.on', { groups });
   };
   const toggle = (set: string, on: boolean) => {
     const next = new Set(chosen);

@@ -25,7 +25,8 @@ export function useAuditText() {
       if (i18n.exists(`access:functionality.${change.field}`)) return t(`access:functionality.${change.field}`);
       return known(`field.${change.field}`, change.field);
     },
-    value,
+    /** Rights of a set are changes of their functionality, with levels as values. */
+    value: (text: string, field?: string) => (field !== undefined && i18n.exists(`access:functionality.${field}`) && i18n.exists(`access:level.${text}`) ? t(`access:level.${text}`) : value(text)),
     object: (record: Pick<AuditRecord, 'domain' | 'object_name'>): string => {
       const type = TASK_TYPES.find((one) => one === record.object_name);
       if (record.domain === 'task' && type) return t(`common:enum.taskType.${type}`);

@@ -42,6 +42,7 @@ function readQuery(state: ListState): AuditQuery {
 
 export function AuditPage() {
   const { t } = useTranslation('audit');
+  const format = useFormat();
   const text = useAuditText();
   const state = useListState();
   const query = readQuery(state);
@@ -61,6 +62,8 @@ export function AuditPage() {
   add('user', query.user && userName(query.user), t('filter.user'));
   add('domain', query.domain && text.domain(query.domain), t('filter.domain'));
   add('action', query.action && text.actionCode(query.action), t('filter.action'));
+  const days = [query.from && format.time(query.from), query.to && format.time(query.to)];
+  if (query.from ?? query.to) chips.push({ name: 'from', also: ['to'], label: t('filter.period'), value: t('filter.periodValue', { from: days[0] ?? '', to: days[1] ?? '' }) });
   add('result', query.result && t(`result.${query.result}`), t('filter.result'));
   add('search', query.search, t('filter.text'));
 
@@ -101,7 +104,7 @@ export function AuditPage() {
           onShow={(row) => state.show(row.id)}
           fresh={fresh}
           empty={
-            <ListEmpty icon={AuditIcon} filtered={chips.length > 0 || query.from !== undefined || query.to !== undefined} onClear={() => state.clear(FILTERS)} title={t('empty.title')} body={t('empty.body')} />
+            <ListEmpty icon={AuditIcon} filtered={chips.length > 0} onClear={() => state.clear(FILTERS)} title={t('empty.title')} body={t('empty.body')} />
           }
         />
       </ListPage>
