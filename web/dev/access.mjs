@@ -7,12 +7,12 @@ export const FUNCTIONALITIES = ['devices', 'detections', 'tasks', 'enrolment', '
 const LEVELS = ['none', 'read', 'use', 'write'];
 const ids = randomness(Date.now() % 1e6);
 const BUILT_IN = [
-  ['administrator', 'write write write write write write read', false],
-  ['reviewer', 'read read read none none none none', false],
-  ['operator', 'read write write none none none none', false],
-  ['branch_administrator', 'write write write write none none none', true],
-  ['installer', 'read none none write none none none', false],
-  ['auditor', 'none none none none read read read', false],
+  ['administrator', 'write write write write write write write', false],
+  ['reviewer', 'read read read read read read read', false],
+  ['operator', 'read write write read none none none', false],
+  ['branch_administrator', 'write write write write read none none', true],
+  ['installer', 'none none none write none none none', false],
+  ['auditor', 'none none none none none none read', false],
 ];
 const PEOPLE = {
   acme: [['j.miller', 'Jamie Miller', 1], ['s.lindqvist', 'Sara Lindqvist', 2], ['r.ferrari', 'Rosa Ferrari', 3], ['m.dubois', 'Marc Dubois', 4], ['k.jansen', 'Kim Jansen', 5]],
