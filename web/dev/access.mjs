@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Users, permission sets, audit and second factors of the development server.
-import { createHash, createHmac, randomBytes } from 'node:crypto';
+import { createHash, createHmac, generateKeyPairSync, randomBytes, sign } from 'node:crypto';
 import { randomness } from './data.mjs';
 
 export const FUNCTIONALITIES = ['devices', 'detections', 'tasks', 'enrolment', 'users', 'permission_sets', 'audit'];
@@ -121,6 +121,12 @@ export function setView(tenant, set, caller) {
 }
 
 export const newPassword = () => randomBytes(9).toString('base64url').replace(/[-_]/g, 'k').replace(/(.{4})(?=.)/g, '$1-');
+
+const keys = generateKeyPairSync('ed25519');
+export const signed = (statement) => ({
+  signature: sign(null, Buffer.from(statement), keys.privateKey).toString('hex'),
+  public_key: keys.publicKey.export({ type: 'spki', format: 'der' }).subarray(-32).toString('hex'),
+});
 
 const BASE32 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
 export const newSecret = () => Array.from(randomBytes(32), (byte) => BASE32[byte % 32]).join('');

@@ -5,7 +5,7 @@ import { createReadStream, existsSync, statSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { extname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { addAccess, holds, newPassword, newSecret, permissionsOf, record, setView, totp, userView } from './access.mjs';
+import { addAccess, holds, newPassword, newSecret, permissionsOf, record, setView, signed, totp, userView } from './access.mjs';
 import { contractRoutes, problemTexts } from './contract.mjs';
 import { deviceDetail, finish, makeDetection, makeTask, makeTenant, recount, randomness, software } from './data.mjs';
 
@@ -303,7 +303,8 @@ const ROUTES = [
   ['GET', '/api/v1/audit/head', ({ tenant }) => {
     const [{ sequence, hash }] = tenant.audit;
     const at = new Date().toISOString();
-    return { tenant: tenant.id, sequence, hash, at, statement: `sekisho audit head 1\n${tenant.id}\n${sequence}\n${hash}\n${at}\n`, signature: ids.hex(128), public_key: ids.hex(64) };
+    const statement = `sekisho audit head 1\n${tenant.id}\n${sequence}\n${hash}\n${at}\n`;
+    return { tenant: tenant.id, sequence, hash, at, statement, ...signed(statement) };
   }],
   // Not in the contract: makes a detection at once, for trying live updates.
   ['POST', '/api/dev/detection', ({ query }) => {

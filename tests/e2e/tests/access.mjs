@@ -44,7 +44,8 @@ export function access(runner, stage, world) {
   const menu = ({ page }) => page.locator('#menu a .sk-nav-text').allInnerTexts();
   const openUser = async (admin, name) => {
     await admin.route(`/users?search=${encodeURIComponent(name)}`);
-    await admin.rows.filter({ hasText: name }).locator('.sk-open').click();
+    await admin.heading(admin.say('users:title')).waitFor();
+    await admin.rows.getByRole('button', { name, exact: true }).click();
     await admin.panel.locator('.sk-facts').first().waitFor();
   };
 
@@ -162,7 +163,7 @@ export function access(runner, stage, world) {
   runner.test('the own account and built-in sets: explained instead of refused', async () => {
     const { acme } = world;
     const { page, say } = acme;
-    await openUser(acme, 'admin');
+    await openUser(acme, stage.demo.tenants.acme.admin_user.split('/').pop());
     await acme.panel.getByText(say('users:own.title')).waitFor();
     await page.getByTestId('user-actions').click();
     for (const action of ['disable', 'remove', 'password']) assert.equal(await page.locator(`[data-action=${action}]`).count(), 0, action);
@@ -173,6 +174,7 @@ export function access(runner, stage, world) {
     await page.keyboard.press('Escape');
     await acme.dialog.waitFor({ state: 'detached' });
     await acme.route('/permission-sets');
+    await acme.heading(say('access:sets.title')).waitFor();
     await page.getByRole('button', { name: say('codes:permission_set.reviewer'), exact: true }).click();
     await acme.panel.getByText(say('access:panel.builtIn')).waitFor();
     assert.equal(await page.getByTestId('edit-set').count(), 0);
@@ -320,7 +322,7 @@ export function access(runner, stage, world) {
     await row.waitFor();
     await row.locator('.sk-open').click();
     await acme.panel.locator('.sk-changes tbody tr').first().waitFor();
-    await acme.panel.getByText(/^[0-9a-f]{64}$/).first().waitFor();
+    await acme.panel.locator('.sk-hash').filter({ hasText: /[0-9a-f]{64}/ }).first().waitFor();
     await page.reload(); // the finding can be sent to a colleague
     await acme.panel.locator('.sk-changes tbody tr').first().waitFor();
     await page.keyboard.press('Escape');
@@ -330,7 +332,7 @@ export function access(runner, stage, world) {
     await page.waitForURL(/\/audit\?object=/);
     const seen = async (action) => acme.rows.getByText(say(`audit:action.${action}`), { exact: true }).first().waitFor();
     for (const action of ['user.create', 'user.two_factor_reset', 'user.update', 'user.password_reset']) await seen(action);
-    await page.getByText(names.helper).first().waitFor();
+    await page.locator('.sk-chips').getByText(names.helper).waitFor();
     await openUser(acme, names.helper);
     await page.getByTestId('user-actions').click();
     await page.locator('[data-action=audit-person]').click();
