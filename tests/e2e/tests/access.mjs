@@ -160,6 +160,31 @@ export function access(runner, stage, world) {
     assert.equal(await helper.page.getByTestId('new-task').count(), 0);
   });
 
+  runner.test('two administrators at once: the second is told to look again, and can', async () => {
+    const { acme } = world;
+    const { page, say } = acme;
+    await openUser(acme, names.helper);
+    const id = new URL(page.url()).searchParams.get('show');
+    stage.tolerate(409, `/api/v1/users/${id}`);
+    await page.getByTestId('edit-user').click();
+    await page.getByTestId('user-display_name').fill('Mine');
+    const { body: user } = await acme.api(`/api/v1/users/${id}`);
+    const status = await page.evaluate(
+      async ([path, token, change]) => (await fetch(path, { method: 'PUT', headers: { Authorization: token, 'Content-Type': 'application/json' }, body: JSON.stringify(change) })).status,
+      [`/api/v1/users/${id}`, acme.token, { display_name: 'Theirs', email: user.email, language: user.language, set_ids: user.sets.map((set) => set.id), enabled: user.enabled, two_factor_required: user.two_factor_required, revision: user.revision }],
+    );
+    assert.equal(status, 200);
+    const save = acme.dialog.getByRole('button', { name: say('action.save'), exact: true });
+    await save.click();
+    await acme.dialog.getByText('It was changed in the meantime').waitFor();
+    await acme.dialog.getByRole('button', { name: say('users:edit.newest') }).click();
+    await eventually('the newest', async () => (await page.getByTestId('user-display_name').inputValue()) === 'Theirs');
+    await page.getByTestId('user-display_name').fill('Ours');
+    await save.click();
+    await acme.dialog.waitFor({ state: 'detached' });
+    await eventually('the change', async () => (await acme.facts(acme.panel))[say('users:fact.displayName')] === 'Ours');
+  });
+
   runner.test('the own account and built-in sets: explained instead of refused', async () => {
     const { acme } = world;
     const { page, say } = acme;

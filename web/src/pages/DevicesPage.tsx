@@ -155,9 +155,10 @@ function useColumns(state: ListState): Column<Device>[] {
   const format = useFormat();
   const groupName = useGroupName();
   const now = useNow(10_000);
-  const mayDetections = useMaySee()('detections');
+  const maySee = useMaySee();
+  const mayDetections = maySee('detections');
   const can = useCan();
-  const mayAct = can('tasks.write') || can('devices.write') || can('audit.read');
+  const mayAct = can('tasks.write') || can('devices.write') || maySee('audit');
   const columns: Column<Device>[] = [
     {
       key: 'name',
