@@ -114,10 +114,12 @@ const ROUTES = [
   }, 'open'],
   ['POST', '/api/v1/session/refresh', ({ session }) => grant(session), 'cookie'],
   ['POST', '/api/v1/sign-out', ({ session, cookie }) => { sessions.delete(cookie); tokens.delete(session.token); }, 'cookie'],
-  ['POST', '/api/v1/session/password', ({ session, body }) => {
+  ['POST', '/api/v1/session/password', (context) => {
+    const { session, body } = context;
     if (body.current === 'wrong' || (session.account.password && session.account.password !== body.current)) throw new Refusal('password_wrong', { field: 'current' });
     session.mustChange = session.account.must_change_password = false;
     session.account.password = body.new;
+    note(context, 'user.password_change', 'user', session.account);
     return grant(session);
   }],
   ['GET', '/api/v1/sessions', ({ session }) => ({ items: [...sessions.values()].filter((one) => one.account === session.account).map((one) => ({ id: one.id, created_at: one.created_at, last_used_at: new Date().toISOString(), address: '192.0.2.17', user_agent: one.user_agent, current: one === session })) })],
@@ -182,6 +184,7 @@ const ROUTES = [
     const bad = body.scan?.targets?.findIndex((target) => !target.startsWith('/')) ?? -1;
     if (bad >= 0) throw new Refusal('field_format', { field: `scan.targets[${bad}]`, allowed: ['absolute path'] });
     const task = makeTask(tenant, { ...body, by: session.user });
+    note({ tenant, session }, 'task.create', 'task', { id: task.id, name: task.type });
     hint(tenant, 'tasks');
     return [201, taskView(tenant, task)];
   }],

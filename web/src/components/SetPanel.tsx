@@ -23,8 +23,9 @@ import { SidePanel } from './SidePanel';
 export function SetPanel({ id, onClose }: { id: string; onClose: () => void }) {
   const { t } = useTranslation('access');
   const setName = useSetName();
-  const set = useQuery(queries.permissionSet(id));
   const [removing, setRemoving] = useState(false);
+  // Not while it is being deleted: the hint of that comes before the answer, and the set would be missed.
+  const set = useQuery({ ...queries.permissionSet(id), enabled: !removing });
   return (
     <SidePanel subject={id} title={set.data ? setName(set.data) : t('panel.label')} label={t('panel.label')} onClose={onClose} actions={set.data && <Actions set={set.data} onRemove={() => setRemoving(true)} />}>
       {set.isError && !set.data && <ErrorState error={set.error} onRetry={() => void set.refetch()} />}
@@ -39,10 +40,7 @@ export function SetPanel({ id, onClose }: { id: string; onClose: () => void }) {
       {set.data && removing && (
         <RemoveDialog
           set={set.data}
-          onClose={(removed) => {
-            setRemoving(false);
-            if (removed) onClose();
-          }}
+          onClose={(removed) => (removed ? onClose() : setRemoving(false))}
         />
       )}
     </SidePanel>

@@ -26,8 +26,10 @@ type Dialog = 'edit' | 'enable' | 'disable' | 'password' | 'factor' | 'sessions'
 
 export function UserPanel({ id, onClose }: { id: string; onClose: () => void }) {
   const { t } = useTranslation('users');
-  const user = useQuery(queries.user(id));
   const [open, setOpen] = useState<Dialog | null>(null);
+  // Not while it is being deleted: the hint of that comes before the answer, and the user would be missed.
+  const reading = open !== 'remove';
+  const user = useQuery({ ...queries.user(id), enabled: reading });
   const [made, setMade] = useState<UserPassword | null>(null);
   const shut = () => setOpen(null);
   return (
@@ -40,7 +42,7 @@ export function UserPanel({ id, onClose }: { id: string; onClose: () => void }) 
           ))}
         </div>
       )}
-      {user.data && <Details user={user.data} />}
+      {user.data && <Details user={user.data} reading={reading} />}
       {user.data && open === 'edit' && <UserDialog user={user.data} onClose={shut} />}
       {user.data && (open === 'enable' || open === 'disable') && <EnabledDialog user={user.data} enabled={open === 'enable'} onClose={shut} />}
       {user.data && open === 'password' && (
@@ -57,10 +59,7 @@ export function UserPanel({ id, onClose }: { id: string; onClose: () => void }) 
       {user.data && open === 'remove' && (
         <RemoveDialog
           user={user.data}
-          onClose={(removed) => {
-            shut();
-            if (removed) onClose();
-          }}
+          onClose={(removed) => (removed ? onClose() : shut())}
         />
       )}
       {made && <FirstPasswordDialog made={made} onClose={() => setMade(null)} />}
@@ -94,7 +93,7 @@ function Actions({ user, onOpen }: { user: User; onOpen: (dialog: Dialog) => voi
   );
 }
 
-function Details({ user }: { user: User }) {
+function Details({ user, reading }: { user: User; reading: boolean }) {
   const { t } = useTranslation('users');
   const format = useFormat();
   const groupName = useGroupName();
@@ -156,16 +155,16 @@ function Details({ user }: { user: User }) {
           ]}
         />
       </Section>
-      <Sessions user={user} />
+      <Sessions user={user} reading={reading} />
     </>
   );
 }
 
-function Sessions({ user }: { user: User }) {
+function Sessions({ user, reading }: { user: User; reading: boolean }) {
   const { t } = useTranslation('users');
   const format = useFormat();
   const now = useNow(30_000);
-  const sessions = useQuery(queries.userSessions(user.id));
+  const sessions = useQuery({ ...queries.userSessions(user.id), enabled: reading });
   return (
     <Section title={t('section.sessions')}>
       {sessions.isError && !sessions.data && <ErrorState compact error={sessions.error} onRetry={() => void sessions.refetch()} />}
