@@ -111,6 +111,10 @@ class Tenant:
         self.group = p.post("/api/v1/groups", {"name": f"{m} made group"})["id"]
         made = p.post("/api/v1/enrolment-tokens", {"name": f"{m} made token", "group_id": self.group})
         self.made_token, self.made_secret = made["token"]["id"], made["secret"]
+        self.set = p.post("/api/v1/permission-sets", {"name": f"{m} set", "description": f"{m} set for all", "group_ids": [self.group],
+                                                      "rights": [{"functionality": "tasks", "allow": "read", "deny": "none"}]})["id"]
+        self.user = p.post("/api/v1/users", {"name": f"{m}.third", "display_name": f"{m} three", "email": f"{m}@example.com", "language": "en",
+                                             "set_ids": [self.set], "home_group_id": self.group})["user"]["id"]
         self.quarantined = str(uuid.uuid4())
         for n, d in enumerate(self.devices):
             at = "2026-01-02T03:04:05.000000Z"
@@ -142,12 +146,14 @@ class Tenant:
         """What may stand in a path, a query or a body, by name of the parameter or field."""
         return {"session_id": self.other.session, "device_id": self.devices[0].id, "detection_id": self.detection, "task_id": self.task,
                 "execution_id": self.execution, "token_id": self.made_token, "group": self.group, "device": self.devices[0].id, "task": self.task,
-                "group_id": self.group, "parent_id": self.group, "devices": [self.devices[1].id], "ids": [self.detection]}
+                "group_id": self.group, "parent_id": self.group, "devices": [self.devices[1].id], "ids": [self.detection], "user_id": self.user,
+                "user": self.user, "set_id": self.set, "set": self.set, "set_ids": [self.set], "home_group_id": self.group, "group_ids": [self.group],
+                "object": self.devices[0].id}
 
     def everything(self):
         """All ids of rows of the company, as text."""
         rows = service.cell.sql(" UNION ALL ".join(f"SELECT id::text FROM t_{self.no}.{t}" for t in (
-            "device", "device_group", "detection", "quarantine", "task", "execution", "enrolment_token", "account", "session", "event", "audit")))
+            "device", "device_group", "detection", "quarantine", "task", "execution", "enrolment_token", "account", "session", "event", "audit", "permission_set")))
         return {r[0] for r in rows}
 
     def secrets(self):
@@ -208,6 +214,15 @@ BODIES = {
         {"type": "scan", "devices": ids["devices"]}, {"type": "scan", "devices": [me.devices[0].id, *ids["devices"]]},
         {"type": "isolate", "devices": ids["devices"]},
         {"type": "scan", "devices": [me.devices[2].id], "detection_id": ids["detection_id"]}],
+    "user_create": lambda me, ids, it: [
+        {"name": "mine", "display_name": "x", "language": "en", "set_ids": ids["set_ids"], "home_group_id": ids["home_group_id"]},
+        {"name": "mine", "display_name": "x", "language": "en", "set_ids": ids["set_ids"]}],
+    "user_update": lambda me, ids, it: [
+        {"display_name": "x", "language": "en", "set_ids": ids["set_ids"], "home_group_id": ids["home_group_id"], "enabled": True, "revision": 1}],
+    "permission_set_create": lambda me, ids, it: [
+        {"name": "mine", "group_ids": ids["group_ids"], "rights": [{"functionality": "tasks", "allow": "read", "deny": "none"}]}],
+    "permission_set_update": lambda me, ids, it: [
+        {"name": "mine", "group_ids": ids["group_ids"], "rights": [{"functionality": "tasks", "allow": "read", "deny": "none"}], "revision": 1}],
     "enrolment_token_create": lambda me, ids, it: [{"name": "mine", "group_id": ids["group_id"]}],
 }
 # Routes that are driven by a test of their own.
@@ -281,7 +296,8 @@ class Contract(Case):
         codes = {"device_group.built_in", "device.os_family", "device.protection", "device.facts_digest", "device.ip", "seen.address", "fact.kind",
                  "fact_digest.kind", "fact_digest.digest", "event.kind", "event.hash", "detection.type", "detection.scanner", "detection.action",
                  "task.type", "execution.state", "enrolment_token.created_by", "certificate.serial", "account.password_hash", "account.language",
-                 "session.address", "audit.address", "audit.action", "audit.object_type", "audit.result"}
+                 "session.address", "audit.address", "audit.action", "audit.object_type", "audit.result", "account.set_ids",
+                 "account.recovery_hashes", "permission_set.group_ids"}
         for t in (one, two):
             columns = service.cell.sql(f"SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = 't_{t.no}' "
                                        "AND (data_type IN ('text', 'jsonb') OR data_type = 'ARRAY')")
