@@ -16,6 +16,7 @@
 #include "identity/pins.h"
 #include "identity/pki.h"
 #include "identity/sessions.h"
+#include "identity/totp.h"
 #include "quota/quota.h"
 #include "store/certificate.h"
 #include "store/platform.h"
@@ -454,29 +455,45 @@ enum rc identity_check_origin(struct call *c)
     return fault(c, RC_DENIED, PROBLEM_origin_refused);
 }
 
-static struct slice family_context(struct arena *a, struct uuid session)
+static struct slice sealed_context(struct arena *a, const char *what, struct uuid of)
 {
     char id[UUID_TEXT_SIZE];
-    return slice_of(arena_printf(a, "session:%s", uuid_text(session, id)));
+    return slice_of(arena_printf(a, "%s:%s", what, uuid_text(of, id)));
+}
+
+static enum rc sealed_open(const char *what, struct uuid of, struct slice sealed, uint8_t *ret, size_t size)
+{
+    struct arena *secret = arena_new_wiping(4096);
+    struct slice plain;
+    enum rc rc = keyring_open(secret, keys_ring(), sealed_context(secret, what, of), sealed, &plain);
+    if (rc == RC_OK && plain.n != size)
+        rc = RC_INVALID;
+    if (rc == RC_OK)
+        memcpy(ret, plain.p, size);
+    arena_free(&secret);
+    return rc;
 }
 
 struct slice identity_family_new(struct arena *a, struct uuid session, uint8_t ret_family[32])
 {
     crypto_random(ret_family, 32);
-    return keyring_seal(a, keys_ring(), family_context(a, session), slice_mem(ret_family, 32));
+    return keyring_seal(a, keys_ring(), sealed_context(a, "session", session), slice_mem(ret_family, 32));
 }
 
-enum rc identity_family_open(struct arena *a, struct uuid session, struct slice sealed, uint8_t ret_family[32])
+enum rc identity_family_open(struct uuid session, struct slice sealed, uint8_t ret_family[32])
 {
-    struct arena *secret = arena_new_wiping(4096);
-    struct slice plain;
-    enum rc rc = keyring_open(secret, keys_ring(), family_context(a, session), sealed, &plain);
-    if (rc == RC_OK && plain.n != 32)
-        rc = RC_INVALID;
-    if (rc == RC_OK)
-        memcpy(ret_family, plain.p, 32);
-    arena_free(&secret);
-    return rc;
+    return sealed_open("session", session, sealed, ret_family, 32);
+}
+
+struct slice identity_factor_new(struct arena *a, struct uuid account, uint8_t ret_secret[TOTP_SECRET])
+{
+    crypto_random(ret_secret, TOTP_SECRET);
+    return keyring_seal(a, keys_ring(), sealed_context(a, "two-factor", account), slice_mem(ret_secret, TOTP_SECRET));
+}
+
+enum rc identity_factor_open(struct uuid account, struct slice sealed, uint8_t ret_secret[TOTP_SECRET])
+{
+    return sealed_open("two-factor", account, sealed, ret_secret, TOTP_SECRET);
 }
 
 enum rc identity_tenant_ca(struct call *c, int tenant_no, struct pki_ca **ret)

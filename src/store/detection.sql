@@ -57,14 +57,14 @@ ORDER BY d.id
 FOR UPDATE;
 
 -- name: detection_resolve
--- doc: $1 ids, $2 resolved, $3 now, $4 by whom. Keeps the devices' counts. Gives how many changed.
+-- doc: $1 ids, $2 resolved, $3 now, $4 by whom. Keeps the devices' counts. Gives which ones changed.
 WITH changed AS (
     UPDATE {t}.detection x
     SET resolved_at = CASE WHEN $2::boolean THEN $3::timestamptz END,
         resolved_by = CASE WHEN $2::boolean THEN $4::text ELSE '' END
     WHERE x.id = ANY ($1::uuid[]) AND (x.resolved_at IS NOT NULL) <> $2::boolean
       AND EXISTS (SELECT 1 FROM {t}.device d WHERE d.id = x.device_id AND {reach:d.group_id})
-    RETURNING x.device_id
+    RETURNING x.id, x.device_id
 ), per_device AS (
     SELECT c.device_id, count(*)::integer AS n FROM changed c GROUP BY c.device_id
 ), counted AS (
@@ -74,7 +74,7 @@ WITH changed AS (
     WHERE d.id = p.device_id
     RETURNING d.id
 )
-SELECT coalesce(sum(p.n), 0) FROM per_device p;
+SELECT c.id FROM changed c ORDER BY c.id;
 
 -- name: detection_unresolved
 SELECT count(*)

@@ -221,6 +221,13 @@ SELECT s.id, s.family_sealed FROM {t}.session s WHERE s.ended_at IS NULL;
 -- name: provision_reseal_session
 UPDATE {t}.session SET family_sealed = $3::bytea WHERE id = $1::uuid AND family_sealed = $2::bytea;
 
+-- name: provision_factors_sealed
+-- doc: Accounts' second factors.
+SELECT a.id, a.two_factor_sealed FROM {t}.account a WHERE a.two_factor_sealed IS NOT NULL;
+
+-- name: provision_reseal_factor
+UPDATE {t}.account SET two_factor_sealed = $3::bytea WHERE id = $1::uuid AND two_factor_sealed = $2::bytea;
+
 -- name: provision_groups
 SELECT g.id, g.name, g.built_in, g.parent_id FROM {t}.device_group g ORDER BY g.created_at, g.id;
 
