@@ -186,6 +186,42 @@ static enum rc stored(struct call *c, enum rc rc)
     return rc;
 }
 
+static struct slice group_names(struct call *c, const struct api_permission_set *s)
+{
+    struct strbuf out;
+    strbuf_init_arena(&out, c->arena, 8192);
+    for (size_t i = 0; i < s->n_groups; i++) {
+        strbuf_add_str(&out, i ? ", " : "");
+        strbuf_add(&out, s->groups[i].name);
+    }
+    return strbuf_slice(&out);
+}
+
+/* "write", or "write, not use" where a level is denied. */
+static struct slice right_text(struct call *c, const struct api_right *r)
+{
+    const char *allow = api_access_text(r->allow), *deny = api_access_text(r->deny);
+    return r->deny == API_ACCESS_NONE ? slice_of(allow) : slice_of(arena_printf(c->arena, "%s, not %s", allow, deny));
+}
+
+/* What differs; before NULL: all of it is new. */
+static void say_changes(struct call *c, const struct api_permission_set *before, const struct api_permission_set *after)
+{
+    if (!before || !slice_eq(before->name, after->name))
+        audit_change(c, "name", before ? before->name : SLICE_NONE, after->name);
+    if (!before || !slice_eq(before->description, after->description))
+        audit_change(c, "description", before ? before->description : SLICE_NONE, after->description);
+    struct slice now = group_names(c, after), was = before ? group_names(c, before) : SLICE_NONE;
+    if (!before || !slice_eq(was, now))
+        audit_change(c, "groups", was, now);
+    for (size_t i = 0; i < after->n_rights; i++) {
+        struct slice then = before ? right_text(c, &before->rights[i]) : SLICE("none");
+        now = right_text(c, &after->rights[i]);
+        if (!slice_eq(then, now))
+            audit_change(c, api_functionality_text(after->rights[i].functionality), then, now);
+    }
+}
+
 enum rc api_permission_set_create(struct call *c, const struct api_permission_set_create_request *req,
                                   struct api_permission_set *ret)
 {
@@ -206,7 +242,11 @@ enum rc api_permission_set_create(struct call *c, const struct api_permission_se
         rc = access_check_set(&x, &set, NULL);
     if (rc == RC_OK)
         rc = stored(c, permission_set_insert(c->tx, c->arena, &set, clock_now()));
-    return rc == RC_OK ? show(c, set.id, ret) : rc;
+    if (rc == RC_OK)
+        rc = show(c, set.id, ret);
+    if (rc == RC_OK)
+        say_changes(c, NULL, ret);
+    return rc;
 }
 
 static enum rc open_set(struct call *c, struct uuid id, struct access_change *x, struct permission_set_row *ret)
@@ -223,6 +263,7 @@ enum rc api_permission_set_update(struct call *c, const struct api_permission_se
                                   struct api_permission_set *ret)
 {
     struct permission_set_row before, set;
+    struct api_permission_set was;
     struct access_change x;
     if (!req->body.has_revision)
         return fault_field(c, PROBLEM_field_missing, "revision", "");
@@ -230,12 +271,18 @@ enum rc api_permission_set_update(struct call *c, const struct api_permission_se
     if (rc == RC_OK && before.revision != req->body.revision)
         return fault(c, RC_CONFLICT, PROBLEM_conflict);
     if (rc == RC_OK)
+        rc = show(c, req->set_id, &was);
+    if (rc == RC_OK)
         rc = form(c, &req->body, req->set_id, &set);
     if (rc == RC_OK)
         rc = access_check_set(&x, &set, &before);
     if (rc == RC_OK)
         rc = stored(c, permission_set_update(c->tx, c->arena, &set, clock_now()));
-    return rc == RC_OK ? show(c, set.id, ret) : rc;
+    if (rc == RC_OK)
+        rc = show(c, set.id, ret);
+    if (rc == RC_OK)
+        say_changes(c, &was, ret);
+    return rc;
 }
 
 enum rc api_permission_set_remove(struct call *c, const struct api_permission_set_remove_request *req)

@@ -229,15 +229,59 @@ static enum rc own_change(struct call *c, const struct api_user_update *b, const
     return same ? RC_OK : fault(c, RC_DENIED, PROBLEM_own_rights);
 }
 
+static struct slice set_names(struct call *c, const struct api_user *u)
+{
+    struct strbuf out;
+    strbuf_init_arena(&out, c->arena, 4096);
+    for (size_t i = 0; i < u->n_sets; i++) {
+        strbuf_add_str(&out, i ? ", " : "");
+        strbuf_add(&out, u->sets[i].name);
+    }
+    return strbuf_slice(&out);
+}
+
+static struct slice yes(bool b)
+{
+    return b ? SLICE("true") : SLICE("false");
+}
+
+static struct slice home_name(const struct api_user *u)
+{
+    return u->home_group ? u->home_group->name : SLICE("group.all");
+}
+
+/* What differs; before NULL: all of it is new. */
+static void say_changes(struct call *c, const struct api_user *before, const struct api_user *after)
+{
+    const struct {
+        const char *field;
+        struct slice before, after;
+    } all[] = {
+        {"display_name", before ? before->display_name : SLICE_NONE, after->display_name},
+        {"email", before ? before->email : SLICE_NONE, after->email},
+        {"language", before ? slice_of(api_language_text(before->language)) : SLICE_NONE,
+         slice_of(api_language_text(after->language))},
+        {"home_group", before ? home_name(before) : SLICE_NONE, home_name(after)},
+        {"sets", before ? set_names(c, before) : SLICE_NONE, set_names(c, after)},
+        {"enabled", before ? yes(before->enabled) : SLICE_NONE, yes(after->enabled)},
+        {"two_factor_required", before ? yes(before->two_factor_required) : SLICE_NONE, yes(after->two_factor_required)},
+    };
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (!before || !slice_eq(all[i].before, all[i].after))
+            audit_change(c, all[i].field, all[i].before, all[i].after);
+}
+
 enum rc api_user_update(struct call *c, const struct api_user_update_request *req, struct api_user *ret)
 {
     const struct api_user_update *b = &req->body;
     struct access_change x;
+    struct api_user was;
     struct user_row u;
     rights *before;
     enum rc rc = open_user(c, req->user_id, &x, &u, &before);
     if (rc != RC_OK)
         return rc;
+    map_user(c, &u, true, &was);
     if (u.revision != b->revision)
         return fault(c, RC_CONFLICT, PROBLEM_conflict);
     rc = own(c, u.id) ? own_change(c, b, &u) : RC_OK;
@@ -263,7 +307,11 @@ enum rc api_user_update(struct call *c, const struct api_user_update_request *re
     rc = user_update(c->tx, c->arena, &then, clock_now());
     if (rc == RC_OK && !b->enabled)
         rc = end_sessions(c, u.id, NULL);
-    return rc == RC_OK ? show(c, u.id, ret) : rc;
+    if (rc == RC_OK)
+        rc = show(c, u.id, ret);
+    if (rc == RC_OK)
+        say_changes(c, &was, ret);
+    return rc;
 }
 
 enum rc api_user_remove(struct call *c, const struct api_user_remove_request *req)
@@ -389,7 +437,10 @@ static enum rc create(struct call *c, void *arg)
         return rc;
     c->audit = (struct audit_note){.object_type = "user", .object_id = row.id, .object_name = row.name};
     call_after_commit(c, hint_users, c);
-    return show(c, row.id, p->shown);
+    rc = show(c, row.id, p->shown);
+    if (rc == RC_OK)
+        say_changes(c, NULL, p->shown);
+    return rc;
 }
 
 enum rc api_user_create(struct call *c, const struct api_user_create_request *req, struct api_user_password *ret)
