@@ -30,7 +30,8 @@ bool principal_may(const struct principal *p, const char *permission); /* on at 
 const struct access *principal_access(const struct principal *p);      /* of users */
 
 /* ---- what a plan may include: names as in plan files and in the contract's x-entitlement */
-#define ENTITLEMENTS(X) X(android) X(ios) X(notifications) X(scheduled_reports) X(multi_user) X(audit_screen) X(tenant_backup)
+#define ENTITLEMENTS(X) \
+    X(android) X(ios) X(notifications) X(scheduled_reports) X(multi_user) X(audit_screen) X(tenant_backup)
 enum entitlement {
 #define X(name) ENTITLEMENT_##name,
     ENTITLEMENTS(X)
@@ -51,8 +52,8 @@ struct tenant { /* read-only; lives as long as its snapshot, which a scope keeps
     char suspended_reason[201];
     enum tenant_status status;
     int seats;
-    int min_interval; /* seconds; floor of scheduled check-ins */
-    int api_rate;     /* requests a minute and session */
+    int min_interval;        /* seconds; floor of scheduled check-ins */
+    int api_rate;            /* requests a minute and session */
     uint32_t entitlements;   /* ENTITLED() bits */
     usec_t over_seats_since; /* 0: within */
     char *ca_pem;            /* the tenant's intermediate */

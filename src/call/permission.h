@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* permission.h - functionalities and access levels: read < use < write. Names are those of x-permission in the contract;
- * a test holds both to each other. Pure functions. */
+/* permission.h - functionalities and access levels: read < use < write. Names are those of x-permission in the
+ * contract; a test holds both to each other. Pure functions. */
 #ifndef SEKISHO_PERMISSION_H
 #define SEKISHO_PERMISSION_H
 
@@ -24,12 +24,12 @@ typedef uint64_t rights;
 #define RIGHTS_ALL ((UINT64_C(1) << (3 * FUNCTIONALITY_COUNT)) - 1)
 _Static_assert(FUNCTIONALITY_COUNT * 3 <= 63, "rights are a bigint in the database");
 
-rights rights_allow(enum functionality f, enum access_level most);  /* all levels up to most */
-rights rights_deny(enum functionality f, enum access_level least);  /* all levels from least on; ACCESS_NONE: none */
-rights rights_level(enum access_level most);                        /* rights_allow of every functionality */
-enum access_level rights_most(rights r, enum functionality f);      /* of allowed rights */
-enum access_level rights_least(rights r, enum functionality f);     /* of denied ones; ACCESS_NONE: none is denied */
-rights rights_named(const char *permission);                        /* "devices.write"; unknown names abort (our mistake) */
+rights rights_allow(enum functionality f, enum access_level most); /* all levels up to most */
+rights rights_deny(enum functionality f, enum access_level least); /* all levels from least on; ACCESS_NONE: none */
+rights rights_level(enum access_level most);                       /* rights_allow of every functionality */
+enum access_level rights_most(rights r, enum functionality f);     /* of allowed rights */
+enum access_level rights_least(rights r, enum functionality f);    /* of denied ones; ACCESS_NONE: none is denied */
+rights rights_named(const char *permission); /* "devices.write"; unknown names abort (our mistake) */
 
 /* What a person may do, without knowing groups. */
 struct access {

@@ -5,12 +5,17 @@
 
 /* ---- built-in permission sets */
 
-#define BUILT_IN_ID(n) {{0x5e, 0, 0, 0, 0, 0, 0x40, 0, 0x80, 0, 0, 0, 0, 0, 0, n}}
-#define FIELD(f, l)    (((UINT64_C(1) << ACCESS_##l) - 1) << (3 * FUNCTIONALITY_##f))
+#define BUILT_IN_ID(n)                                              \
+    {                                                               \
+        {                                                           \
+            0x5e, 0, 0, 0, 0, 0, 0x40, 0, 0x80, 0, 0, 0, 0, 0, 0, n \
+        }                                                           \
+    }
+#define FIELD(f, l) (((UINT64_C(1) << ACCESS_##l) - 1) << (3 * FUNCTIONALITY_##f))
 
 const struct built_in_set built_in_sets[] = {
     {BUILT_IN_ID(1), "permission_set.administrator", RIGHTS_ALL, false},
-    {BUILT_IN_ID(2), "permission_set.reviewer", 
+    {BUILT_IN_ID(2), "permission_set.reviewer",
      FIELD(devices, READ) | FIELD(detections, READ) | FIELD(tasks, READ) | FIELD(enrolment, READ) | FIELD(users, READ) |
          FIELD(permission_sets, READ) | FIELD(audit, READ),
      false},
@@ -230,8 +235,8 @@ static enum rc account_with(struct access_change *x, const struct uuid *set_ids,
             memcpy(grants, ret->grants, ret->n_grants * sizeof *grants);
         ret->grants = grants;
         for (size_t k = 0; k < set.n_groups; k++)
-            ret->grants[ret->n_grants++] = (struct access_set_grant){
-                set.id, {.group = set.groups[k], .allow = set.allow, .deny = set.deny}};
+            ret->grants[ret->n_grants++] =
+                (struct access_set_grant){set.id, {.group = set.groups[k], .allow = set.allow, .deny = set.deny}};
         most = ret->n_grants;
     }
     return RC_OK;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* access.h - the rules of rights: what permission sets add up to, and that nobody gives what he does not have. Pure but for
- * access_check_*. Rights add up over sets and groups; a denial wins, with everything below its group. */
+/* access.h - the rules of rights: what permission sets add up to, and that nobody gives what he does not have. Pure but
+ * for access_check_*. Rights add up over sets and groups; a denial wins, with everything below its group. */
 #ifndef SEKISHO_DOMAIN_ACCESS_H
 #define SEKISHO_DOMAIN_ACCESS_H
 
@@ -18,7 +18,8 @@ extern const size_t built_in_sets_count;
 const struct built_in_set *built_in_set_find(struct uuid id); /* NULL: it is none */
 struct uuid built_in_administrator(void);
 
-/* Of an account: the ids of its sets (built-in ones count here), its home group (nil: All), the grants of the others. */
+/* Of an account: the ids of its sets (built-in ones count here), its home group (nil: All), the grants of the others.
+ */
 struct access access_sum(const struct uuid *set_ids, size_t n_ids, bool home_is_all, const struct access_grant *grants,
                          size_t n_grants);
 
@@ -42,7 +43,8 @@ enum rc access_change_read(struct call *c, struct tx *tx, struct access_change *
 enum rc access_change_begin(struct call *c, struct tx *tx, struct access_change *ret) MUST_CHECK;
 /* An account may be changed by those who may do all that it may. *ret_before: its rights per group. */
 enum rc access_check_account(struct access_change *x, struct uuid account, rights **ret_before) MUST_CHECK;
-/* What an account will have with these sets and this home group; before: of access_check_account, NULL for a new one. */
+/* What an account will have with these sets and this home group; before: of access_check_account, NULL for a new one.
+ */
 enum rc access_check_sets(struct access_change *x, const struct uuid *set_ids, size_t n, struct uuid home,
                           const rights *before) MUST_CHECK;
 /* A permission set made (id nil) or changed to what set says: neither it nor anybody who has it may gain more than the

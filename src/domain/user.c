@@ -25,6 +25,6 @@ bool user_email_fits(struct slice s)
     for (size_t i = 0; i < s.n; i++)
         if ((unsigned char)s.p[i] <= ' ' || s.p[i] == 0x7f || strchr("<>()[],;:\\\"", s.p[i]))
             return false;
-    return local.n > 0 && local.n <= 64 && domain.n > 2 && !slice_find(domain, '@', &at) && slice_find(domain, '.', &at) &&
-           domain.p[0] != '.' && domain.p[domain.n - 1] != '.';
+    return local.n > 0 && local.n <= 64 && domain.n > 2 && !slice_find(domain, '@', &at) &&
+           slice_find(domain, '.', &at) && domain.p[0] != '.' && domain.p[domain.n - 1] != '.';
 }

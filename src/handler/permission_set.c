@@ -19,9 +19,11 @@ static void rights_out(struct call *c, rights allow, rights deny, struct api_per
                                             .deny = (enum api_access)rights_least(deny, (enum functionality)f)};
 }
 
-/* The contract's words stand in the order of call/permission.h (a unit test looks), so a value is an index on both sides. */
+/* The contract's words stand in the order of call/permission.h (a unit test looks), so a value is an index on both
+ * sides. */
 _Static_assert((int)API_FUNCTIONALITY_AUDIT + 1 == (int)FUNCTIONALITY_COUNT, "as many functionalities");
-_Static_assert((int)API_ACCESS_NONE == (int)ACCESS_NONE && (int)API_ACCESS_WRITE == (int)ACCESS_WRITE, "the same levels");
+_Static_assert((int)API_ACCESS_NONE == (int)ACCESS_NONE && (int)API_ACCESS_WRITE == (int)ACCESS_WRITE,
+               "the same levels");
 
 static void map_built_in(struct call *c, const struct built_in_set *s, int64_t users, struct api_permission_set *ret)
 {

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* user.c - people who sign in, as those see them who manage them. What a change may give is decided by domain/access.h. On
- * blocking workers inside the call's transaction; what hashes passwords on slow ones, in a transaction of its own. */
+/* user.c - people who sign in, as those see them who manage them. What a change may give is decided by domain/access.h.
+ * On blocking workers inside the call's transaction; what hashes passwords on slow ones, in a transaction of its own.
+ */
+#include "domain/user.h"
 #include "domain/access.h"
 #include "domain/cursor.h"
-#include "domain/user.h"
 #include "handler/api.gen.h"
 #include "identity/password.h"
 #include "identity/sessions.h"
@@ -31,8 +32,8 @@ static void sets_of(struct call *c, const struct user_row *u, struct api_user *r
     for (size_t i = 0; i < u->n_set_ids; i++) {
         const struct built_in_set *b = built_in_set_find(u->set_ids[i]);
         if (b)
-            ret->sets[ret->n_sets++] = (struct api_named){
-                .id = b->id, .name = slice_of(b->name), .has_built_in = true, .built_in = true};
+            ret->sets[ret->n_sets++] =
+                (struct api_named){.id = b->id, .name = slice_of(b->name), .has_built_in = true, .built_in = true};
     }
     for (size_t i = 0; i < u->n_sets; i++)
         ret->sets[ret->n_sets++] =
@@ -73,7 +74,8 @@ static enum rc editable(struct call *c, const struct user_row *users, size_t n, 
         return RC_OK;
     enum rc rc = access_change_read(c, c->tx, &x);
     if (rc == RC_OK)
-        rc = access_accounts(c->tx, c->arena, (struct uuid){{0}}, n == 1 ? users[0].id : (struct uuid){{0}}, &all, &n_all);
+        rc = access_accounts(c->tx, c->arena, (struct uuid){{0}}, n == 1 ? users[0].id : (struct uuid){{0}}, &all,
+                             &n_all);
     for (size_t i = 0; rc == RC_OK && i < n; i++)
         for (size_t k = 0; k < n_all; k++)
             if (uuid_eq(all[k].id, users[i].id))

@@ -40,7 +40,7 @@ static const struct rule entitlement_rules[] = {
 #define X(name) {#name, KIND_BOOL, true, 0, 0, 0, NULL},
     ENTITLEMENTS(X)
 #undef X
-    {0},
+        {0},
 };
 static const struct rule plan_rules[] = {
     {"id", KIND_TEXT, true, 3, 40, FORM_ID, NULL},

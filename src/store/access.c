@@ -108,11 +108,10 @@ enum rc access_accounts(struct tx *tx, struct arena *a, struct uuid set, struct 
         }
         /* Rows of an account stand together, so its grants do; those without a group are the last of nothing. */
         if (!rows_null(&r, i, 4))
-            all[n - 1].grants[all[n - 1].n_grants++] =
-                (struct access_set_grant){rows_uuid(&r, i, 3),
-                                          {.group = rows_uuid(&r, i, 4),
-                                           .allow = (rights)rows_int(&r, i, 5),
-                                           .deny = (rights)rows_int(&r, i, 6)}};
+            all[n - 1].grants[all[n - 1].n_grants++] = (struct access_set_grant){rows_uuid(&r, i, 3),
+                                                                                 {.group = rows_uuid(&r, i, 4),
+                                                                                  .allow = (rights)rows_int(&r, i, 5),
+                                                                                  .deny = (rights)rows_int(&r, i, 6)}};
     }
     *ret = all;
     *ret_n = n;

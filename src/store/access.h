@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* access.h - which groups a right reaches, and the rows of permission sets. All functions run in a tenant's transaction on
- * a worker; memory is of the arena given. */
+/* access.h - which groups a right reaches, and the rows of permission sets. All functions run in a tenant's transaction
+ * on a worker; memory is of the arena given. */
 #ifndef SEKISHO_STORE_ACCESS_H
 #define SEKISHO_STORE_ACCESS_H
 
 #include "store/db.h"
 
-/* From here on tx sees the groups that the caller's right reaches, such as "devices.read": the one place where a person's
- * rights meet rows. Routes with x-permission on a blocking worker have it done before their handler. RC_DENIED: on no
- * group at all. */
+/* From here on tx sees the groups that the caller's right reaches, such as "devices.read": the one place where a
+ * person's rights meet rows. Routes with x-permission on a blocking worker have it done before their handler.
+ * RC_DENIED: on no group at all. */
 enum rc access_enter(struct call *c, struct tx *tx, const char *permission) MUST_CHECK;
 
 /* What a permission set gives on a group and all below it. */
@@ -33,7 +33,7 @@ struct access_account {
     struct access_set_grant {
         struct uuid set;
         struct access_grant grant;
-    } *grants;
+    } * grants;
     size_t n_grants;
 };
 /* Those that have the set (nil: any), or the one account (nil: any). */

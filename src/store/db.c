@@ -182,7 +182,8 @@ void tx_reach_groups(struct tx *tx, const struct uuid *groups, size_t n)
 static enum rc add_reach(struct tx *tx, enum sql_id id, const struct sql_args *args, struct sql_args *ret)
 {
     if (!tx->reach_known)
-        return fault_op(tx->call, failure(tx, RC_INTERNAL, "", ""), "%s ran before access_enter", sql_statements[id].name);
+        return fault_op(tx->call, failure(tx, RC_INTERNAL, "", ""), "%s ran before access_enter",
+                        sql_statements[id].name);
     if (args)
         *ret = *args;
     else

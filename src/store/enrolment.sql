@@ -45,8 +45,14 @@ ORDER BY d.enrolled_at DESC
 LIMIT 1;
 
 -- name: enrolment_device_insert
-INSERT INTO {t}.device (id, name, group_id, os_family, agent_version, machine_id, check_interval, enrolled_at, token_id)
-VALUES ($1::uuid, $2::text, $3::uuid, $4::text, $5::text, $6::text, $7::integer, $8::timestamptz, $9::uuid);
+-- doc: With the row of its last contact, which it never is without.
+WITH made AS (
+    INSERT INTO {t}.device (id, name, group_id, os_family, agent_version, machine_id, check_interval, enrolled_at, token_id)
+    VALUES ($1::uuid, $2::text, $3::uuid, $4::text, $5::text, $6::text, $7::integer, $8::timestamptz, $9::uuid)
+    RETURNING id, enrolled_at
+)
+INSERT INTO {t}.seen (device_id, at)
+SELECT m.id, m.enrolled_at FROM made m;
 
 -- name: enrolment_index_find
 -- scope: control

@@ -28,8 +28,8 @@ struct session_holder { /* what an access token stands on */
     struct uuid *set_ids; /* permission sets, built-in ones too */
     size_t n_set_ids;
     bool home_is_all;
-    bool must_change;        /* the password */
-    bool must_have_factor;   /* a second factor is required and not there yet */
+    bool must_change;      /* the password */
+    bool must_have_factor; /* a second factor is required and not there yet */
     usec_t expires_at;
 };
 

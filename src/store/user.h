@@ -18,7 +18,7 @@ struct user_row {
     struct user_set { /* those that are rows */
         struct uuid id;
         struct slice name;
-    } *sets;
+    } * sets;
     size_t n_sets;
     struct slice sort_key;
 };
