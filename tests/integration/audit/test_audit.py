@@ -20,7 +20,7 @@ from cell import Failed  # noqa: E402
 from chain import SELECT, follow, start  # noqa: E402
 from client import Device, Line, Person, Service, detection, forget_rates, number_of, wait  # noqa: E402
 
-AUDITOR, INSTALLER, BRANCH = (f"5e000000-0000-4000-8000-00000000000{n}" for n in (6, 5, 4))
+ADMINISTRATOR, INSTALLER = (f"5e000000-0000-4000-8000-00000000000{n}" for n in (1, 5))
 service = folder = None
 
 
@@ -107,6 +107,7 @@ class Deeds(Case):
         p = self.person("one")
         d = Device(service, service.enrolment_token("one"), "pc-1")
         group = p.post("/api/v1/groups", {"name": "Osaka"})["id"]
+        mine = p.get("/api/v1/audit?limit=1")["items"][0]["sequence"]  # everything from here on
         r = p.call("PATCH", f"/api/v1/devices/{d.id}", {"name": "finance-1", "description": "third floor", "group_id": group})
         self.assertEqual(r.status, 200, r)
         p.call("PATCH", f"/api/v1/devices/{d.id}", {"name": "finance-1"})
@@ -120,7 +121,8 @@ class Deeds(Case):
         records = self.records(p)
         by = {}
         for r in reversed(records):
-            by.setdefault(r["action"], []).append(r)
+            if r.get("sequence", 0) >= mine or r["action"] == "tenant.create":
+                by.setdefault(r["action"], []).append(r)
         changes = lambda action, n=0: {c["field"]: (c.get("before"), c.get("after")) for c in by[action][n]["changes"]}
         self.assertEqual(changes("device.update"), {"name": ("pc-1", "finance-1"), "description": ("", "third floor"), "group": ("Tokyo", "Osaka")})
         self.assertEqual(changes("device.update", 1), {})
@@ -140,7 +142,7 @@ class Deeds(Case):
         self.assertNotIn(token["secret"], json.dumps(records))
         # A removed device's records still say where it belonged.
         self.assertEqual(service.cell.value(f"SELECT g.name FROM {schema('one')}.audit x JOIN {schema('one')}.device_group g ON g.id = x.group_id "
-                                            "WHERE x.action = 'device.remove'"), "Osaka")
+                                            f"WHERE x.action = 'device.remove' AND x.object_id = '{d.id}'"), "Osaka")
         self.chain_holds("one")
         self.assertTrue(verify("one")["whole"])
 
@@ -267,6 +269,20 @@ class Rights(Case):
         self.assertEqual((r["user"], r["session_id"], r["object_id"], r["domain"]), ("second", q.session, d.id, "device"))
         self.assertEqual(r["changes"], [{"field": "permission", "after": "devices.write"}])
         self.chain_holds("two")
+
+    def test_rights_exceeded(self):
+        """Refused by the handler, on a worker."""
+        ident = str(uuid.uuid4())
+        service.cell.sql(f"INSERT INTO {schema('busy')}.permission_set (id, name, group_ids, allow, created_at, changed_at) SELECT '{ident}', 'Users', "
+                         f"ARRAY[id], {7 << 12}, now(), now() FROM {schema('busy')}.device_group WHERE built_in = 'all'")
+        q = self.person("busy", "second")
+        sets("busy", "second", ident)
+        r = q.call("POST", "/api/v1/users", {"name": "boss", "display_name": "Boss", "language": "en", "set_ids": [ADMINISTRATOR]})
+        self.assertEqual((r.status, r.code), (403, "rights_exceeded"), r)
+        p = self.person("busy")
+        denied = lambda: self.records(p, "&result=denied&action=user.create")
+        self.assertTrue(wait(denied))
+        self.assertEqual([(r["user"], [c["field"] for c in r["changes"]]) for r in denied()], [("second", ["permission"])])
 
     def test_refusals_are_bounded(self):
         q = self.person("broken", "second")
