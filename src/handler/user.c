@@ -264,7 +264,8 @@ static void say_changes(struct call *c, const struct api_user *before, const str
         {"home_group", before ? home_name(before) : SLICE_NONE, home_name(after)},
         {"sets", before ? set_names(c, before) : SLICE_NONE, set_names(c, after)},
         {"enabled", before ? yes(before->enabled) : SLICE_NONE, yes(after->enabled)},
-        {"two_factor_required", before ? yes(before->two_factor_required) : SLICE_NONE, yes(after->two_factor_required)},
+        {"two_factor_required", before ? yes(before->two_factor_required) : SLICE_NONE,
+         yes(after->two_factor_required)},
     };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         if (!before || !slice_eq(all[i].before, all[i].after))
@@ -322,6 +323,7 @@ enum rc api_user_remove(struct call *c, const struct api_user_remove_request *re
     enum rc rc = open_user(c, req->user_id, &x, &u, &before);
     if (rc == RC_OK && own(c, u.id))
         return fault(c, RC_DENIED, PROBLEM_own_rights);
+    c->audit.group = u.home; /* the row will be gone when the record is written */
     if (rc == RC_OK)
         rc = end_sessions(c, u.id, NULL);
     return rc == RC_OK ? user_remove(c->tx, c->arena, u.id) : rc;

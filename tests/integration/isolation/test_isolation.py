@@ -114,8 +114,9 @@ class Tenant:
         self.made_token, self.made_secret = made["token"]["id"], made["secret"]
         self.set = p.post("/api/v1/permission-sets", {"name": f"{m} set", "description": f"{m} set for all", "group_ids": [self.group],
                                                       "rights": [{"functionality": "tasks", "allow": "read", "deny": "none"}]})["id"]
-        self.user = p.post("/api/v1/users", {"name": f"{m}.third", "display_name": f"{m} three", "email": f"{m}@example.com", "language": "en",
-                                             "set_ids": [self.set], "home_group_id": self.group})["user"]["id"]
+        p.post("/api/v1/users", {"name": f"{m}.third", "display_name": f"{m} three", "email": f"{m}@example.com", "language": "en",
+                                 "set_ids": [self.set], "home_group_id": self.group})
+        self.user = p.get(f"/api/v1/users?search={m}.second")["items"][0]["id"]  # who is signed in
         self.quarantined = str(uuid.uuid4())
         for n, d in enumerate(self.devices):
             at = "2026-01-02T03:04:05.000000Z"
