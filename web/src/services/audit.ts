@@ -10,6 +10,7 @@ export const AUDIT_ACTIONS: Record<string, readonly string[]> = {
     'user.create',
     'user.update',
     'user.remove',
+    'user.own_update',
     'user.password_change',
     'user.password_reset',
     'user.two_factor_begin',
@@ -24,6 +25,8 @@ export const AUDIT_ACTIONS: Record<string, readonly string[]> = {
   task: ['task.create', 'task.cancel'],
   execution: ['execution.cancel'],
   enrolment_token: ['enrolment_token.create', 'enrolment_token.revoke'],
+  audit: ['audit.seal'],
+  tenant: ['tenant.create', 'tenant.update', 'tenant.suspend', 'tenant.resume', 'tenant.erase_begin'],
 };
 
 /** Where an object of the audit can be looked at, and on which page that is. */
