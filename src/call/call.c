@@ -54,6 +54,32 @@ bool traceparent_read(struct slice v, char ret_trace_id[33])
     return true;
 }
 
+/* The first AUDIT_CHANGE_CHARS characters, copied. */
+static struct slice change_text(struct arena *a, struct slice s)
+{
+    size_t at = 0, chars = 0, step;
+
+    if (!s.p)
+        return s;
+    while (at < s.n && chars < AUDIT_CHANGE_CHARS) {
+        step = slice_utf8_at(s, at);
+        at += step ? step : 1;
+        chars++;
+    }
+    return arena_copy(a, slice_mem(s.p, at));
+}
+
+void audit_change(struct call *c, const char *field, struct slice before, struct slice after)
+{
+    if ((before.p != NULL) == (after.p != NULL) && slice_eq(before, after))
+        return;
+    if (!c->changes)
+        c->changes = ARENA_ARRAY(c->arena, struct audit_change, AUDIT_CHANGES_MAX);
+    if (c->n_changes < AUDIT_CHANGES_MAX)
+        c->changes[c->n_changes++] =
+            (struct audit_change){field, change_text(c->arena, before), change_text(c->arena, after)};
+}
+
 void call_after_commit(struct call *c, void (*fn)(void *), void *arg)
 {
     must(c->n_after < sizeof(c->after) / sizeof(c->after[0]));

@@ -101,8 +101,13 @@ struct call {
         const char *object_type;
         struct uuid object_id;
         struct slice object_name;
-        struct slice detail_json;
+        struct uuid group; /* where the object belongs; nil: store/audit.sql finds it by type and id, if it can */
     } audit;
+    struct audit_change { /* see audit_change() */
+        const char *field;
+        struct slice before, after;
+    } * changes;
+    size_t n_changes;
 
     struct fault fault;
     struct answer answer;
@@ -116,6 +121,12 @@ struct call {
 };
 
 void call_after_commit(struct call *c, void (*fn)(void *), void *arg);
+/* Says for the audit what a handler changes: a field of the contract and its texts before and after (p == NULL: there
+ * was none, there is none any more). Nothing when both are the same; texts are cut at 1,000 characters; at most 64,
+ * those beyond are left out. field is static, the texts are copied. Never a secret. */
+#define AUDIT_CHANGES_MAX  64
+#define AUDIT_CHANGE_CHARS 1000
+void audit_change(struct call *c, const char *field, struct slice before, struct slice after);
 void answer_header(struct call *c, const char *name, struct slice value);
 /* Turns rc and c->fault into problem+json with status, Retry-After and RateLimit fields. */
 void answer_problem(struct call *c, enum rc rc);

@@ -6,7 +6,7 @@
 
 const struct principal *principal_anonymous(struct arena *a);
 const struct principal *principal_user(struct arena *a, int tenant_no, struct uuid account, struct uuid session,
-                                       struct slice name, uint32_t permissions, bool must_change_password,
+                                       struct slice name, const struct access *access, bool must_change_password,
                                        usec_t expires);
 const struct principal *principal_device(struct arena *a, int tenant_no, struct uuid device,
                                          usec_t certificate_expires);

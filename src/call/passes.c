@@ -11,7 +11,7 @@ struct principal {
     struct uuid subject;
     struct uuid session;
     struct slice name;
-    uint32_t permissions;
+    struct access access;
     bool must_change_password;
     usec_t expires;
 };
@@ -33,7 +33,7 @@ const struct principal *principal_anonymous(struct arena *a)
 }
 
 const struct principal *principal_user(struct arena *a, int tenant_no, struct uuid account, struct uuid session,
-                                       struct slice name, uint32_t permissions, bool must_change_password,
+                                       struct slice name, const struct access *access, bool must_change_password,
                                        usec_t expires)
 {
     struct principal *p = ARENA_NEW(a, struct principal);
@@ -44,7 +44,7 @@ const struct principal *principal_user(struct arena *a, int tenant_no, struct uu
                             .subject = account,
                             .session = session,
                             .name = arena_copy(a, name),
-                            .permissions = permissions,
+                            .access = *access,
                             .must_change_password = must_change_password,
                             .expires = expires};
     return p;
@@ -108,7 +108,12 @@ bool principal_may(const struct principal *p, const char *permission)
 {
     if (p->kind == PRINCIPAL_SERVICE)
         return true;
-    return p->kind == PRINCIPAL_USER && permission_allows(p->permissions, permission);
+    return p->kind == PRINCIPAL_USER && p->access.may & rights_named(permission);
+}
+
+const struct access *principal_access(const struct principal *p)
+{
+    return &p->access;
 }
 
 static const struct tenant_scope *make_scope(struct arena *a, const struct tenant *t, void (*release)(void *),

@@ -26,7 +26,19 @@ struct uuid principal_session(const struct principal *p); /* users */
 struct slice principal_name(const struct principal *p);   /* sign-in name of users; empty for others */
 usec_t principal_expires(const struct principal *p);      /* of the token or certificate */
 bool principal_must_change_password(const struct principal *p);
-bool principal_may(const struct principal *p, const char *permission);
+bool principal_may(const struct principal *p, const char *permission); /* on at least one group */
+const struct access *principal_access(const struct principal *p);      /* of users */
+
+/* ---- what a plan may include: names as in plan files and in the contract's x-entitlement */
+#define ENTITLEMENTS(X) \
+    X(android) X(ios) X(notifications) X(scheduled_reports) X(multi_user) X(audit_screen) X(tenant_backup)
+enum entitlement {
+#define X(name) ENTITLEMENT_##name,
+    ENTITLEMENTS(X)
+#undef X
+        ENTITLEMENT_COUNT
+};
+#define ENTITLED(name) (1U << ENTITLEMENT_##name)
 
 /* ---- for whom: a tenant of the immutable snapshot */
 enum tenant_status { TENANT_POOLED, TENANT_ACTIVE, TENANT_SUSPENDED, TENANT_ERASING };
@@ -40,9 +52,9 @@ struct tenant { /* read-only; lives as long as its snapshot, which a scope keeps
     char suspended_reason[201];
     enum tenant_status status;
     int seats;
-    int min_interval; /* seconds; floor of scheduled check-ins */
-    int api_rate;     /* requests a minute and session */
-    bool multi_user;
+    int min_interval;        /* seconds; floor of scheduled check-ins */
+    int api_rate;            /* requests a minute and session */
+    uint32_t entitlements;   /* ENTITLED() bits */
     usec_t over_seats_since; /* 0: within */
     char *ca_pem;            /* the tenant's intermediate */
     uint8_t *ca_der;

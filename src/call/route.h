@@ -40,7 +40,9 @@ struct route {
     const char *operation; /* "device_list"; also the metrics' label */
     enum route_where where;
     enum route_auth auth;
-    const char *permission; /* "devices.read" or NULL */
+    const char *permission;  /* "devices.read" or NULL */
+    const char *entitlement; /* "multi_user" or NULL: every plan has it */
+    uint32_t entitled;       /* the same as a bit of struct tenant */
     enum quota_class quota;
     size_t body_limit; /* bytes, after inflating */
     const char *audit; /* "device.update" or NULL */

@@ -62,13 +62,11 @@ struct sha256 crypto_sha256(struct slice s)
     return h;
 }
 
-struct sha256 crypto_hmac_sha256(struct slice key, struct slice s)
+static void mac(char *digest, struct slice key, struct slice s, uint8_t *out, size_t size)
 {
-    char digest[] = "SHA256";
     OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
                            OSSL_PARAM_construct_end()};
     const unsigned char *key_bytes = key.n ? (const unsigned char *)key.p : (const unsigned char *)""; /* NULL: keep */
-    struct sha256 h;
     EVP_MAC_CTX *ctx;
     size_t n;
 
@@ -76,9 +74,24 @@ struct sha256 crypto_hmac_sha256(struct slice key, struct slice s)
     ctx = EVP_MAC_CTX_new(hmac);
     must(ctx && EVP_MAC_init(ctx, key_bytes, key.n, params) == 1);
     must(EVP_MAC_update(ctx, (const unsigned char *)s.p, s.n) == 1);
-    must(EVP_MAC_final(ctx, h.b, &n, sizeof(h.b)) == 1 && n == sizeof(h.b));
+    must(EVP_MAC_final(ctx, out, &n, size) == 1 && n == size);
     EVP_MAC_CTX_free(ctx);
+}
+
+struct sha256 crypto_hmac_sha256(struct slice key, struct slice s)
+{
+    char digest[] = "SHA256";
+    struct sha256 h;
+
+    mac(digest, key, s, h.b, sizeof(h.b));
     return h;
+}
+
+void crypto_hmac_sha1(struct slice key, struct slice s, uint8_t ret[20])
+{
+    char digest[] = "SHA1";
+
+    mac(digest, key, s, ret, 20);
 }
 
 bool crypto_equal(const void *a, const void *b, size_t n)

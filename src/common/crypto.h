@@ -13,6 +13,8 @@ struct sha256 {
 
 struct sha256 crypto_sha256(struct slice s);
 struct sha256 crypto_hmac_sha256(struct slice key, struct slice s);
+/* For one-time codes alone (RFC 6238), whose apps know nothing better. */
+void crypto_hmac_sha1(struct slice key, struct slice s, uint8_t ret[20]);
 bool crypto_equal(const void *a, const void *b, size_t n); /* constant time */
 void crypto_wipe(void *p, size_t n);
 void crypto_random(void *out, size_t n); /* for secrets; tests cannot fix it; aborts if it fails */

@@ -14,7 +14,7 @@ enum exit_code {
     EXIT_INPUT = 3,       /* a file or value is not valid */
     EXIT_UNAVAILABLE = 4, /* PostgreSQL or the servers are away, or locked: try again */
     EXIT_UNCERTAIN = 5,   /* the connection was lost while saving: look before repeating */
-    EXIT_FINDINGS = 6,    /* doctor found something */
+    EXIT_FINDINGS = 6,    /* doctor or audit verify found something */
     EXIT_INTERNAL = 70
 };
 
@@ -72,6 +72,8 @@ int verb_module_sign(struct ctl *c);
 int verb_token_create(struct ctl *c);
 int verb_password_reset(struct ctl *c);
 int verb_top(struct ctl *c);
+int verb_audit_verify(struct ctl *c);
+int verb_audit_list(struct ctl *c);
 int verb_trace_on(struct ctl *c);
 int verb_trace_off(struct ctl *c);
 int verb_trace_list(struct ctl *c);

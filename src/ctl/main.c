@@ -47,6 +47,10 @@ static const struct verb {
      "Issue a server certificate from the platform's root", verb_certificate_server},
     {"module", "sign", "FOLDER --name NAME --version N", "Write manifest.json and manifest.sig of a module mirror",
      verb_module_sign},
+    {"audit", "verify", "ID [--head SEQUENCE:HASH]",
+     "Check the chain of a tenant's audit, and that it still contains a head that was kept", verb_audit_verify},
+    {"audit", "list", "ID [--since TIME] [--rows N]", "A tenant's audit, newest first (default: 100 rows)",
+     verb_audit_list},
     {"top", NULL, "[--server HOST:PORT]... [--by cpu|db|bytes|requests] [--rows N] [--interval SECONDS] [--once]",
      "Tenants by CPU time, database time, bytes and requests now, from the servers' ops ports", verb_top},
     {"trace", "on", "AREA [--tenant ID] [--for 10m]",
@@ -67,8 +71,7 @@ static void usage(FILE *f)
                "Exit codes: 0 done; 1 the state does not allow it; 2 wrong arguments or configuration; 3 invalid file "
                "or value;\n"
                "4 PostgreSQL or servers away, or locked, try again; 5 connection lost while saving, look first; 6 "
-               "doctor found "
-               "something;\n"
+               "doctor or audit verify found something;\n"
                "70 our own error.\n");
 }
 

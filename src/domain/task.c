@@ -93,6 +93,25 @@ static enum rc detection_check(struct call *c, struct uuid id)
     return rc == RC_NOT_FOUND ? fault_field(c, PROBLEM_detection_unknown, "detection_id", "") : rc;
 }
 
+/* What was ordered, for the audit: the settings by their names in the contract, and how many devices. */
+static void note_order(struct call *c, const struct task_order *t, const struct task_new *row, size_t n_devices)
+{
+    const struct wire_task_settings *s = &t->settings;
+    audit_change(c, "type", SLICE_NONE, row->type);
+    audit_change(c, "devices", SLICE_NONE, slice_of(arena_printf(c->arena, "%zu", n_devices)));
+    if (t->has_scan) {
+        for (size_t i = 0; i < s->n_targets; i++)
+            audit_change(c, "scan.targets", SLICE_NONE, s->targets[i]);
+        audit_change(c, "scan.clean", SLICE_NONE, s->has_clean && s->clean ? SLICE("true") : SLICE("false"));
+    }
+    if (t->has_message) {
+        audit_change(c, "message.title", SLICE_NONE, s->title);
+        audit_change(c, "message.text", SLICE_NONE, s->text);
+    }
+    for (size_t i = 0; i < s->n_allow; i++)
+        audit_change(c, "allow", SLICE_NONE, s->allow[i]);
+}
+
 static void hint_tasks(void *arg)
 {
     live_hint(scope_tenant(((struct call *)arg)->scope)->no, LIVE_tasks);
@@ -135,7 +154,9 @@ enum rc task_create(struct call *c, const struct task_order *t, struct uuid *ret
         return rc;
     revision_tell(c, targets, n_targets);
     call_after_commit(c, hint_tasks, c);
-    c->audit = (struct audit_note){"task", row.id, row.name.n ? row.name : row.type, row.settings};
+    note_order(c, t, &row, n_found);
+    c->audit = (struct audit_note){
+        .object_type = "task", .object_id = row.id, .object_name = row.name.n ? row.name : row.type};
     *ret_id = row.id;
     return RC_OK;
 }
@@ -160,7 +181,7 @@ enum rc task_cancel(struct call *c, struct uuid task, struct uuid execution, int
         return rc;
     revision_tell(c, targets, n);
     call_after_commit(c, hint_tasks, c);
-    c->audit = (struct audit_note){uuid_is_nil(task) ? "execution" : "task", uuid_is_nil(task) ? execution : task,
-                                   SLICE_NONE, SLICE_NONE};
+    c->audit = (struct audit_note){.object_type = uuid_is_nil(task) ? "execution" : "task",
+                                   .object_id = uuid_is_nil(task) ? execution : task};
     return RC_OK;
 }

@@ -21,7 +21,7 @@ SCHEMA_KEYS = {
 }
 OPERATION_KEYS = {
     "operationId", "tags", "summary", "description", "security", "parameters", "requestBody", "responses",
-    "x-where", "x-auth", "x-permission", "x-quota", "x-body-limit", "x-audit", "x-stream",
+    "x-where", "x-auth", "x-permission", "x-quota", "x-body-limit", "x-audit", "x-stream", "x-entitlement",
 }  # fmt: skip
 NEEDED = ("operationId", "summary", "x-where", "x-auth", "x-permission", "x-quota", "x-body-limit", "x-audit", "responses")
 
@@ -40,6 +40,7 @@ class Operation:
     stream: bool
     summary: str
     description: str = ""
+    entitlement: str = "none"
     path_fields: list = field(default_factory=list)
     query_fields: list = field(default_factory=list)
     body: Message = None
@@ -213,6 +214,7 @@ class Contract:
         o = Operation(
             op["operationId"], method.upper(), path, op["x-where"], op["x-auth"], op["x-permission"], op["x-quota"],
             self.need(at, op, "x-body-limit"), op["x-audit"], bool(op.get("x-stream")), op["summary"], op.get("description", ""),
+            op.get("x-entitlement", "none"),
         )  # fmt: skip
         self.read_parameters(at, o, op)
         self.read_body(at, o, op)
@@ -414,10 +416,10 @@ def routes_source(c, wire):
     for o in c.operations:
         permission = "NULL" if o.permission == "none" else cwriter.c_string(o.permission)
         audit = "NULL" if o.audit == "none" else cwriter.c_string(o.audit)
-        rows.append(("CONSOLE", o.path, o.method, o.id, o.where, o.auth, permission, o.quota, o.body_limit, audit, o.stream, f"{c.prefix}_{o.id}"))
+        rows.append(("CONSOLE", o.path, o.method, o.id, o.where, o.auth, permission, o.quota, o.body_limit, audit, o.stream, f"{c.prefix}_{o.id}", o.entitlement))
     for r in wire.routes:
         auth = "agent_any" if r.auth == "any" else "device"
-        rows.append(("AGENT", r.path, r.method, f"agent_{r.id}", r.where, auth, "NULL", r.quota, r.body_limit, "NULL", r.stream, f"agent_{r.id}"))
+        rows.append(("AGENT", r.path, r.method, f"agent_{r.id}", r.where, auth, "NULL", r.quota, r.body_limit, "NULL", r.stream, f"agent_{r.id}", "none"))
     rows.sort(key=lambda r: (r[0], specific(r[1]), r[2]))
     out = cwriter.banner("routes.gen.c", "handler/openapi.yaml and wire/agent.yaml")
     out += '#include "call/call.h"\n#include "handler/glue.h"\n#include "handler/api.gen.h"\n\n'
@@ -426,9 +428,11 @@ def routes_source(c, wire):
     out += "/* The contract names no functionality that call/permission.h lacks. */\nenum {\n"
     out += "".join(f"    NAMED_{f} = FUNCTIONALITY_{f},\n" for f in functionalities) + "};\n\n"
     out += "const struct route routes[] = {\n"
-    for listener, pattern, method, op, where, auth, permission, quota, limit, audit, stream, fn in rows:
+    for listener, pattern, method, op, where, auth, permission, quota, limit, audit, stream, fn, entitlement in rows:
         out += f"    {{.listener = LISTENER_{listener}, .method = \"{method}\", .pattern = {cwriter.c_string(pattern)}, .operation = \"{op}\",\n"
         out += f"     .where = WHERE_{where.upper()}, .auth = AUTH_{auth.upper()}, .permission = {permission}, .quota = QUOTA_{quota.upper()},\n"
+        if entitlement != "none":
+            out += f"     .entitlement = \"{entitlement}\", .entitled = ENTITLED({entitlement}),\n"
         out += f"     .body_limit = {limit}, .audit = {audit}, .stream = {str(stream).lower()}, .serve = serve_{fn}}},\n"
     out += "};\nconst size_t routes_count = sizeof(routes) / sizeof(routes[0]);\n\n"
     out += "const struct route_place route_places[] = {\n"
@@ -477,6 +481,8 @@ def markdown(c):
         rights = {"none": "anyone", "refresh": "the refresh cookie"}.get(o.auth, "a signed-in user")
         if o.permission != "none":
             rights += f" with `{o.permission}`"
+        if o.entitlement != "none":
+            rights += f", and a plan with `{o.entitlement}`"
         out.append(f"Needs {rights}. Quota `{o.quota}`." + (f" Body up to {o.body_limit} bytes." if o.body else ""))
         if o.path_fields or o.query_fields:
             out += [""] + field_table(o.path_fields + o.query_fields)

@@ -3,6 +3,9 @@
 
 `-- variant sort: name = lower(d.name) : text, id = d.id : uuid` makes one statement per value, with {sort} (and {sort_type},
 what stands behind the colon) put in; several variants make the cross product. {t} stays: it is the tenant's schema.
+
+`{reach:d.group_id}` stands for the condition that the group is one that the caller's right reaches, and `{reach-all:s.group_ids}`
+that all of an array are; `{everything}` that the right reaches all groups. The groups are one more parameter, the last, which store/db.c adds by itself (tx_reach_*).
 """
 import itertools
 import re
@@ -36,6 +39,7 @@ class Statement:
     doc: list = field(default_factory=list)
     variants: list = field(default_factory=list)
     text: str = ""
+    reach: bool = False
     base: str = ""  # of a variant: the name it was made from
 
 
@@ -133,6 +137,17 @@ def check(s):
     return len(params)
 
 
+def put_reach(s):
+    """The conditions on groups; {reach:...} may stand in a statement as often as it likes."""
+    n = max([0, *(int(x) for x in re.findall(r"\$(\d+)", strip(s.text)))]) + 1
+    tests = {"reach": "IN (SELECT unnest(${n}::uuid[]))", "reach-all": "<@ ${n}::uuid[]"}
+
+    def condition(m):
+        s.reach = True
+        return f"(${n}::uuid[] IS NULL OR {m[2]} {tests[m[1]].replace('{n}', str(n))})"
+    s.text = re.sub(r"\{(reach|reach-all):((?:[^{}]|\{t\})*)\}", condition, s.text).replace("{everything}", f"${n}::uuid[] IS NULL")
+
+
 def expand(s):
     """The statement itself, or one per combination of its variants."""
     if not s.variants:
@@ -163,6 +178,7 @@ def read(paths):
             if s.variants:
                 families.append((s, [m.name for m in made]))
             for m in made:
+                put_reach(m)
                 left = re.search(r"\{(?!t\})\w+\}", m.text)
                 if left:
                     raise ContractError(s.where, f"{s.name}: nothing stands for {left[0]}")
@@ -197,7 +213,7 @@ def source(statements, families):
         text = re.sub(r"[ \t]*\n[ \t]*", "\n", s.text.strip().rstrip(";").rstrip())
         lines = "\n        ".join(cwriter.c_string(line) for line in text.splitlines(keepends=True))
         writes = bool(re.search(r"\b(insert\s+into|update\s|delete\s+from|create|drop|alter)\b", strip(s.text).lower()))
-        out += f"    [SQL_{s.name}] = {{.name = \"{s.name}\", .n_params = {s.n_params}, .control = {str(s.scope == 'control').lower()}, "
+        out += f"    [SQL_{s.name}] = {{.name = \"{s.name}\", .n_params = {s.n_params}, .control = {str(s.scope == 'control').lower()}, .reach = {str(s.reach).lower()}, "
         out += f".writes = {str(writes).lower()},\n        .text = {lines}}},\n"
     out += "};\n"
     for s, names in families:

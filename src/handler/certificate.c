@@ -62,7 +62,7 @@ enum rc api_device_certificate_revoke(struct call *c, const struct api_device_ce
         rc = certificate_revoke(c->tx, c->arena, req->device_id, clock_now(), &leaves, &n);
     if (rc != RC_OK)
         return rc;
-    c->audit = (struct audit_note){"device", req->device_id, name, SLICE_NONE};
+    c->audit = (struct audit_note){.object_type = "device", .object_id = req->device_id, .object_name = name};
     call_after_commit(c, cut, c);
     return RC_OK;
 }

@@ -67,13 +67,28 @@ static void hint(void *arg)
     live_hint(tenant_no, LIVE_devices); /* their counts of unresolved ones */
 }
 
+/* The first of those that changed is the record's object, the others are named in it. */
+static void note_resolved(struct call *c, bool resolved, const struct uuid *ids, size_t n)
+{
+    audit_change(c, "resolved", resolved ? SLICE("false") : SLICE("true"), resolved ? SLICE("true") : SLICE("false"));
+    audit_change(c, "changed", SLICE_NONE, slice_of(arena_printf(c->arena, "%zu", n)));
+    for (size_t i = 1; i < n; i++) {
+        char id[UUID_TEXT_SIZE];
+        audit_change(c, "detection", SLICE_NONE, slice_of(uuid_text(ids[i], id)));
+    }
+    c->audit = (struct audit_note){.object_type = "detection", .object_id = n ? ids[0] : (struct uuid){{0}}};
+}
+
 enum rc api_detection_resolve(struct call *c, const struct api_detection_resolve_request *req, struct api_changed *ret)
 {
+    struct uuid *ids;
+    size_t n;
     enum rc rc = detection_resolve(c->tx, c->arena, req->body.ids, req->body.n_ids, req->body.resolved, clock_now(),
-                                   principal_name(c->principal), &ret->changed);
+                                   principal_name(c->principal), &ids, &n);
     if (rc != RC_OK)
         return rc;
-    c->audit = (struct audit_note){"detection", req->body.ids[0], SLICE_NONE, SLICE_NONE};
+    ret->changed = (int64_t)n;
+    note_resolved(c, req->body.resolved, ids, n);
     call_after_commit(c, hint, c);
     return RC_OK;
 }

@@ -114,6 +114,7 @@ static void hint_devices(void *arg)
 enum rc api_device_update(struct call *c, const struct api_device_update_request *req, struct api_device_detail *ret)
 {
     struct group_row group;
+    struct device_more before;
     struct slice name;
     if (!uuid_is_nil(req->body.group_id)) {
         enum rc rc = group_find(c->tx, c->arena, req->body.group_id, &group);
@@ -122,13 +123,21 @@ enum rc api_device_update(struct call *c, const struct api_device_update_request
         if (rc != RC_OK)
             return rc;
     }
-    enum rc rc = device_update(c->tx, c->arena, req->device_id, req->body.name, req->body.description,
-                               req->body.group_id, &name);
+    enum rc rc = device_find(c->tx, c->arena, req->device_id, &before);
+    if (rc == RC_OK)
+        rc = device_update(c->tx, c->arena, req->device_id, req->body.name, req->body.description, req->body.group_id,
+                           &name);
     if (rc == RC_NOT_FOUND)
         return fault(c, rc, PROBLEM_not_found);
     if (rc != RC_OK)
         return rc;
-    c->audit = (struct audit_note){"device", req->device_id, name, SLICE_NONE};
+    if (req->body.name.p)
+        audit_change(c, "name", before.row.name, req->body.name);
+    if (req->body.description.p)
+        audit_change(c, "description", before.row.description, req->body.description);
+    if (!uuid_is_nil(req->body.group_id))
+        audit_change(c, "group", before.row.group_name, group.name);
+    c->audit = (struct audit_note){.object_type = "device", .object_id = req->device_id, .object_name = name};
     call_after_commit(c, hint_devices, c);
     return detail(c, req->device_id, ret);
 }
@@ -153,15 +162,19 @@ static void removed(void *arg)
 
 enum rc api_device_remove(struct call *c, const struct api_device_remove_request *req)
 {
+    struct device_more before;
     struct slice name;
-    enum rc rc = device_remove(c->tx, c->arena, req->device_id, &name);
+    enum rc rc = device_find(c->tx, c->arena, req->device_id, &before);
+    if (rc == RC_OK)
+        rc = device_remove(c->tx, c->arena, req->device_id, &name);
     if (rc == RC_NOT_FOUND)
         return fault(c, rc, PROBLEM_not_found);
     if (rc != RC_OK)
         return rc;
     struct removal *r = ARENA_NEW(c->arena, struct removal);
     *r = (struct removal){c, req->device_id};
-    c->audit = (struct audit_note){"device", req->device_id, name, SLICE_NONE};
+    c->audit = (struct audit_note){
+        .object_type = "device", .object_id = req->device_id, .object_name = name, .group = before.row.group_id};
     call_after_commit(c, removed, r);
     return cache_revision_block(scope_tenant(c->scope)->no, &req->device_id, 1);
 }

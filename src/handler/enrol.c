@@ -129,6 +129,16 @@ static enum rc new_device(struct enrolment *e, struct tx *tx, const struct enrol
         .interval =
             (int)(p->default_interval > e->tenant->min_interval ? p->default_interval : e->tenant->min_interval),
         .now = e->now};
+    rc = enrolment_device_insert(tx, c->arena, &d);
+    if (rc == RC_OK)
+        rc = enrolment_token_use(tx, c->arena, e->token);
+    return rc;
+}
+
+/* Last, see store/audit.h. */
+static enum rc record(struct enrolment *e, struct tx *tx)
+{
+    struct call *c = e->call;
     struct audit_row row = {.name = SLICE("agent"),
                             .address = c->address,
                             .action = "device.enrol",
@@ -136,10 +146,7 @@ static enum rc new_device(struct enrolment *e, struct tx *tx, const struct enrol
                             .object_id = e->device,
                             .object_name = e->request->hostname,
                             .result = "done"};
-    rc = enrolment_device_insert(tx, c->arena, &d);
-    if (rc == RC_OK)
-        rc = enrolment_token_use(tx, c->arena, e->token);
-    return rc == RC_OK ? audit_insert(tx, c->arena, &row) : rc;
+    return audit_insert(tx, c->arena, &row);
 }
 
 static enum rc join(struct enrolment *e, struct tx *tx)
@@ -155,7 +162,9 @@ static enum rc join(struct enrolment *e, struct tx *tx)
     e->repeated = rc == RC_OK;
     if (rc == RC_NOT_FOUND)
         rc = new_device(e, tx, &token);
-    return rc == RC_OK ? certificate_issue(c, tx, e->tenant, e->ca, e->csr, e->device, &e->leaf) : rc;
+    if (rc == RC_OK)
+        rc = certificate_issue(c, tx, e->tenant, e->ca, e->csr, e->device, &e->leaf);
+    return rc == RC_OK && !e->repeated ? record(e, tx) : rc;
 }
 
 static enum rc prepare(struct enrolment *e, const struct tenant_scope **ret_scope)

@@ -98,7 +98,13 @@ enum rc api_enrolment_token_create(struct call *c, const struct api_enrolment_to
     map_token(&row, &ret->token);
     ret->agent_host = slice_of(p->agent_host);
     ret->agent_port = p->agent_port;
-    c->audit = (struct audit_note){"enrolment_token", row.id, row.name, SLICE_NONE};
+    char at[CLOCK_RFC3339_SIZE];
+    audit_change(c, "name", SLICE_NONE, row.name);
+    audit_change(c, "group", SLICE_NONE, row.group_name);
+    audit_change(c, "expires_at", SLICE_NONE, slice_of(clock_rfc3339(row.expires_at, at)));
+    if (row.max_uses)
+        audit_change(c, "max_uses", SLICE_NONE, slice_of(arena_printf(c->arena, "%lld", (long long)row.max_uses)));
+    c->audit = (struct audit_note){.object_type = "enrolment_token", .object_id = row.id, .object_name = row.name};
     call_after_commit(c, hint_tokens, c);
     return RC_OK;
 }
@@ -111,7 +117,7 @@ enum rc api_enrolment_token_revoke(struct call *c, const struct api_enrolment_to
         return fault(c, rc, PROBLEM_not_found);
     if (rc != RC_OK)
         return rc;
-    c->audit = (struct audit_note){"enrolment_token", req->token_id, name, SLICE_NONE};
+    c->audit = (struct audit_note){.object_type = "enrolment_token", .object_id = req->token_id, .object_name = name};
     call_after_commit(c, hint_tokens, c);
     return RC_OK;
 }

@@ -8,14 +8,17 @@
 #include "common/event.h"
 #include "common/params.h"
 #include "handler/api.gen.h"
+#include "handler/proof.h"
 #include "identity/identity.h"
 #include "identity/lockout.h"
 #include "identity/password.h"
 #include "identity/sessions.h"
 #include "identity/token.h"
+#include "identity/totp.h"
 #include "quota/quota.h"
 #include "store/account.h"
 #include "store/audit.h"
+#include "store/two_factor.h"
 #include "tenant/tenant.h"
 
 #define USER_AGENT_MAX 200
@@ -64,6 +67,10 @@ struct attempt {
     struct account_row account;
     bool known; /* account is filled */
     usec_t now;
+    bool recovery; /* the code is a recovery code */
+    int64_t step;  /* of the other kind of code */
+    struct audit_change changes[3];
+    size_t n_changes;
 };
 
 /* "tenant/user", or "user" where the host name stands for a tenant. */
@@ -89,7 +96,8 @@ static enum rc attempt_audit(struct attempt *t, struct tx *tx, struct uuid sessi
                             .session = session,
                             .address = t->call->address,
                             .action = t->call->route->audit,
-                            .result = result};
+                            .result = result,
+                            .detail_json = audit_detail(t->call->arena, t->changes, t->n_changes)};
     return audit_insert(tx, t->call->arena, &row);
 }
 
@@ -105,17 +113,8 @@ static enum rc look_up(struct attempt *t)
     return rc == RC_NOT_FOUND ? RC_OK : rc;
 }
 
-static enum rc locked(struct attempt *t, usec_t until)
-{
-    struct call *c = t->call;
-    c->fault.until = until;
-    c->fault.retry_after = (int)((until - t->now) / USEC_PER_SEC) + 1;
-    count(C_sign_ins_failed);
-    return fault(c, RC_OVER_QUOTA, PROBLEM_sign_in_locked);
-}
-
 /* The same answer for every reason; the reason itself only counts against the name. */
-static enum rc failed(struct attempt *t)
+static enum rc failed(struct attempt *t, enum problem p)
 {
     struct call *c = t->call;
     enum rc rc = RC_OK;
@@ -135,7 +134,7 @@ static enum rc failed(struct attempt *t)
             rc = attempt_audit(t, tx, (struct uuid){{0}}, "denied");
         rc = tx_end(&tx, rc);
     }
-    return rc == RC_OK ? fault(c, RC_DENIED, PROBLEM_sign_in_failed) : rc;
+    return rc == RC_OK ? fault(c, RC_DENIED, p) : rc;
 }
 
 static enum rc verified(struct attempt *t)
@@ -143,21 +142,77 @@ static enum rc verified(struct attempt *t)
     struct slice password = t->form->password;
     usec_t until = t->known ? t->account.locked_until : lockout_until(&t->name, t->now);
     if (until > t->now)
-        return locked(t, until);
+        return proof_locked(t->call, until, t->now);
     if (!t->known) {
         password_verify_nobody(password);
-        return failed(t);
+        return failed(t, PROBLEM_sign_in_failed);
     }
     enum rc rc = password_verify(t->account.password_hash, password);
     if (rc == RC_INTERNAL)
         return fault_op(t->call, rc, "the password hash of an account is damaged");
-    return rc == RC_OK ? RC_OK : failed(t);
+    return rc == RC_OK ? RC_OK : failed(t, PROBLEM_sign_in_failed);
 }
+
+/* ---- the second factor */
+
+static void note(struct attempt *t, const char *field, struct slice before, struct slice after)
+{
+    t->changes[t->n_changes++] = (struct audit_change){field, before, after};
+}
+
+/* Asked for only after the right password, so that it says nothing to whoever has not got that. */
+static enum rc factor_check(struct attempt *t)
+{
+    struct slice code = slice_trim(t->form->code);
+    uint8_t secret[TOTP_SECRET];
+    if (!t->account.factor)
+        return RC_OK;
+    if (!t->form->code.p)
+        return fault(t->call, RC_DENIED, PROBLEM_second_factor_required);
+    t->recovery = code.n != TOTP_DIGITS;
+    if (t->recovery)
+        return RC_OK; /* factor_use looks */
+    if (identity_factor_open(t->account.id, t->account.factor_sealed, secret) != RC_OK)
+        return fault_op(t->call, RC_INTERNAL, "the second factor of an account cannot be opened");
+    t->step = totp_find(slice_mem(secret, sizeof secret), code, t->now, t->account.factor_step);
+    crypto_wipe(secret, sizeof secret);
+    if (t->step)
+        return RC_OK;
+    note(t, "second_factor", SLICE_NONE, SLICE("wrong"));
+    return failed(t, PROBLEM_second_factor_wrong);
+}
+
+/* Uses the code up, in the transaction that opens the session. RC_NOT_FOUND: it is used up already, or wrong. */
+static enum rc factor_use(struct attempt *t, struct tx *tx)
+{
+    struct arena *a = t->call->arena;
+    if (!t->account.factor)
+        return RC_OK;
+    if (!t->recovery) {
+        enum rc rc = two_factor_use(tx, a, t->account.id, t->step);
+        if (rc == RC_OK)
+            note(t, "second_factor", SLICE_NONE, SLICE("code"));
+        return rc;
+    }
+    struct sha256 hash = recovery_code_hash(t->account.id, t->form->code);
+    int64_t left;
+    enum rc rc = two_factor_recover(tx, a, t->account.id, &hash, &left);
+    if (rc != RC_OK)
+        return rc;
+    note(t, "second_factor", SLICE_NONE, SLICE("recovery_code"));
+    note(t, "recovery_codes", slice_of(arena_printf(a, "%lld", (long long)left + 1)),
+         slice_of(arena_printf(a, "%lld", (long long)left)));
+    return RC_OK;
+}
+
+/* ---- the session */
 
 static enum rc open_session(struct attempt *t, struct tx *tx, struct uuid session, struct slice family_sealed)
 {
     struct arena *a = t->call->arena;
-    enum rc rc = account_succeeded(tx, a, t->account.id);
+    enum rc rc = factor_use(t, tx);
+    if (rc == RC_OK)
+        rc = account_succeeded(tx, a, t->account.id, t->now);
     if (rc == RC_OK && t->form->has_language)
         rc = account_set_language(tx, a, t->account.id, api_language_text(t->form->language));
     if (rc == RC_OK)
@@ -181,6 +236,10 @@ static enum rc admit(struct attempt *t, struct api_session_grant *ret)
     enum rc rc = tx_begin(c->db, c, c->arena, t->permit, &tx);
     if (rc == RC_OK)
         rc = tx_end(&tx, open_session(t, tx, session, sealed));
+    if (rc == RC_NOT_FOUND && t->account.factor) {
+        note(t, "second_factor", SLICE_NONE, SLICE("wrong"));
+        return failed(t, PROBLEM_second_factor_wrong);
+    }
     if (rc != RC_OK)
         return rc;
     count(C_sign_ins);
@@ -205,6 +264,8 @@ enum rc api_sign_in(struct call *c, const struct api_sign_in_request *req, struc
             return rc;
     }
     rc = verified(&t);
+    if (rc == RC_OK)
+        rc = factor_check(&t);
     return rc == RC_OK ? admit(&t, ret) : rc;
 }
 
@@ -251,7 +312,7 @@ static enum rc cookie_verify(struct call *c, struct tx *tx, struct presented *p)
         return no_session(c, PROBLEM_session_ended);
     if (rc != RC_OK)
         return rc;
-    if (identity_family_open(c->arena, p->token.session, p->family.family_sealed, p->secret) != RC_OK)
+    if (identity_family_open(p->token.session, p->family.family_sealed, p->secret) != RC_OK)
         return fault_op(c, RC_INTERNAL, "the family secret of a session cannot be opened");
     if (!refresh_genuine(&p->token, p->secret))
         return no_session(c, PROBLEM_unauthenticated);
@@ -389,35 +450,12 @@ enum rc api_session_revoke(struct call *c, const struct api_session_revoke_reque
         return rc;
     struct uuid *session = ARENA_NEW(c->arena, struct uuid);
     *session = req->session_id;
-    c->audit = (struct audit_note){"session", req->session_id, SLICE_NONE, SLICE_NONE};
+    c->audit = (struct audit_note){.object_type = "session", .object_id = req->session_id};
     call_after_commit(c, ended, session);
     return RC_OK;
 }
 
 /* ---- one's own password */
-
-static enum rc own_account(struct call *c, struct account_row *ret)
-{
-    struct tx *tx;
-    enum rc rc = tx_begin(c->db, c, c->arena, c->permit, &tx);
-    if (rc != RC_OK)
-        return rc;
-    rc = account_find(tx, c->arena, principal_subject(c->principal), ret);
-    tx_abort(&tx); /* nothing was written */
-    return rc == RC_NOT_FOUND ? fault(c, RC_DENIED, PROBLEM_session_ended) : rc;
-}
-
-/* A stolen open session must not be a place to guess the password at. */
-static enum rc current_wrong(struct call *c, const struct account_row *account, usec_t now)
-{
-    struct tx *tx;
-    int failures;
-    usec_t until;
-    enum rc rc = tx_begin(c->db, c, c->arena, c->permit, &tx);
-    if (rc == RC_OK)
-        rc = tx_end(&tx, account_failed(tx, c->arena, account->id, now, &failures, &until));
-    return rc == RC_OK ? fault_field(c, PROBLEM_password_wrong, "current", "") : rc;
-}
 
 static enum rc weak(struct call *c, const char *reason)
 {
@@ -455,18 +493,15 @@ enum rc api_password_change(struct call *c, const struct api_password_change_req
     const struct tenant *tenant = scope_tenant(c->scope);
     usec_t now = clock_now();
     struct account_row account;
-    enum rc rc = own_account(c, &account);
+    enum rc rc = proof_account(c, now, &account);
     if (rc != RC_OK)
         return rc;
-    if (account.locked_until > now) {
-        struct attempt t = {.call = c, .now = now};
-        return locked(&t, account.locked_until);
-    }
     enum password_fault f = password_check(req->body.new, account.name, slice_of(tenant->id));
     if (f != PASSWORD_GOOD)
         return weak(c, password_fault_text(f, c->japanese));
-    if (password_verify(account.password_hash, req->body.current) != RC_OK)
-        return current_wrong(c, &account, now);
+    rc = proof_password(c, &account, req->body.current, "current", now);
+    if (rc != RC_OK)
+        return rc;
     if (slice_eq(req->body.new, req->body.current))
         return weak(c, c->japanese ? "今のパスワードと同じです" : "it is the current one");
     struct slice hash;

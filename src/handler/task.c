@@ -88,6 +88,29 @@ enum rc api_task_create(struct call *c, const struct api_task_create_request *re
     return rc == RC_OK ? show(c, id, ret) : rc;
 }
 
+enum rc api_target_list(struct call *c, const struct api_target_list_request *req, struct api_target_page *ret)
+{
+    struct cursor after;
+    struct target_row *rows;
+    size_t n;
+    enum rc rc = cursor_decode(c, req->cursor, CURSOR_TEXT, &after);
+    if (rc == RC_OK)
+        rc = target_page(c->tx, c->arena, req->group, req->search, after.key, after.id, (int)req->limit + 1, &rows, &n);
+    if (rc != RC_OK)
+        return rc;
+    if (n > (size_t)req->limit) {
+        n = (size_t)req->limit;
+        ret->next_cursor = cursor_encode(c->arena, cursor_fingerprint(c), rows[n - 1].sort_key, rows[n - 1].id);
+    }
+    ret->items = ARENA_ARRAY(c->arena, struct api_target, n + 1);
+    ret->n_items = n;
+    for (size_t i = 0; i < n; i++) {
+        ret->items[i] = (struct api_target){.id = rows[i].id, .name = rows[i].name, .group_name = rows[i].group_name};
+        (void)api_os_family_parse(rows[i].os_family, &ret->items[i].os_family);
+    }
+    return RC_OK;
+}
+
 enum rc api_task_cancel(struct call *c, const struct api_task_cancel_request *req, struct api_changed *ret)
 {
     return task_cancel(c, req->task_id, (struct uuid){{0}}, &ret->changed);

@@ -30,8 +30,10 @@ enum rc identity_access_token(struct call *c, const struct tenant *t, struct uui
 enum rc identity_check_origin(struct call *c) MUST_CHECK;
 /* A session's family secret, sealed for its row, and opened again. */
 struct slice identity_family_new(struct arena *a, struct uuid session, uint8_t ret_family[32]);
-enum rc identity_family_open(struct arena *a, struct uuid session, struct slice sealed,
-                             uint8_t ret_family[32]) MUST_CHECK;
+enum rc identity_family_open(struct uuid session, struct slice sealed, uint8_t ret_family[32]) MUST_CHECK;
+/* The secret of an account's second factor (totp.h), the same way. */
+struct slice identity_factor_new(struct arena *a, struct uuid account, uint8_t ret_secret[20]);
+enum rc identity_factor_open(struct uuid account, struct slice sealed, uint8_t ret_secret[20]) MUST_CHECK;
 /* The CA of a tenant with its key; close with pki_ca_close. On a worker; c->db is used. */
 struct pki_ca;
 enum rc identity_tenant_ca(struct call *c, int tenant_no, struct pki_ca **ret) MUST_CHECK;

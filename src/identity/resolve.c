@@ -8,6 +8,7 @@
 #include "common/counters.h"
 #include "common/event.h"
 #include "common/params.h"
+#include "domain/access.h"
 #include "identity/device.h"
 #include "identity/device_private.h"
 #include "identity/identity.h"
@@ -15,6 +16,7 @@
 #include "identity/pins.h"
 #include "identity/pki.h"
 #include "identity/sessions.h"
+#include "identity/totp.h"
 #include "quota/quota.h"
 #include "store/certificate.h"
 #include "store/platform.h"
@@ -108,6 +110,22 @@ struct user_lookup {
     enum rc rc; /* RC_NOT_FOUND: the session has ended */
 };
 
+/* Built-in permission sets need no statement; the others are rows. */
+static enum rc access_of(struct call *c, struct tx *tx, struct uuid account, const struct session_holder *h,
+                         struct access *ret)
+{
+    struct access_grant *grants = NULL;
+    size_t n = 0;
+    enum rc rc = RC_OK;
+    for (size_t i = 0; i < h->n_set_ids; i++)
+        if (!built_in_set_find(h->set_ids[i])) {
+            rc = access_sets(tx, c->arena, account, &grants, &n);
+            break;
+        }
+    *ret = access_sum(h->set_ids, h->n_set_ids, h->home_is_all, grants, n);
+    return rc;
+}
+
 static void session_job(struct call *c)
 {
     struct user_lookup *l = c->stage_state;
@@ -119,8 +137,11 @@ static void session_job(struct call *c)
     if (l->rc == RC_OK) {
         l->rc = session_check(tx, c->arena, l->claims.session, l->claims.account, clock_now(), &h);
         if (l->rc == RC_OK) {
-            l->known.permissions = h.permissions;
+            l->rc = access_of(c, tx, l->claims.account, &h, &l->known.access);
+        }
+        if (l->rc == RC_OK) {
             l->known.must_change = h.must_change;
+            l->known.must_have_factor = h.must_have_factor;
             l->known.expires = h.expires_at;
             snprintf(l->known.account_name, sizeof l->known.account_name, SLICE_FMT, SLICE_ARG(h.account_name));
             sessions_put(l->claims.session, &l->known);
@@ -130,12 +151,21 @@ static void session_job(struct call *c)
     loop_post(c->home, resume, c);
 }
 
-static bool allowed_before_password_change(const struct route *r)
+/* What is open while the password must be changed, or a second factor set up, before anything else. */
+static const struct {
+    const char *operation;
+    bool password, factor;
+} first_steps[] = {{"me_show", true, true},
+                   {"password_change", true, true},
+                   {"me_update", false, true},
+                   {"two_factor_begin", false, true},
+                   {"two_factor_confirm", false, true}};
+
+static bool first_step(const struct route *r, bool password)
 {
-    static const char *const operations[] = {"password_change", "me_show", "sign_out"};
-    for (size_t i = 0; i < sizeof operations / sizeof *operations; i++)
-        if (strcmp(r->operation, operations[i]) == 0)
-            return true;
+    for (size_t i = 0; i < sizeof first_steps / sizeof *first_steps; i++)
+        if (strcmp(r->operation, first_steps[i].operation) == 0)
+            return password ? first_steps[i].password : first_steps[i].factor;
     return false;
 }
 
@@ -144,11 +174,12 @@ static enum stage_result user_admit(struct call *c, const struct token_claims *t
     if (s->tenant_no != t->tenant_no || !uuid_eq(s->account, t->account))
         return refuse(c, RC_DENIED, PROBLEM_token_invalid);
     usec_t expires = s->expires < t->expires ? s->expires : t->expires;
-    c->principal =
-        principal_user(c->arena, t->tenant_no, t->account, t->session, arena_copy(c->arena, slice_of(s->account_name)),
-                       s->permissions, s->must_change, expires);
-    if (s->must_change && !allowed_before_password_change(c->route))
+    c->principal = principal_user(c->arena, t->tenant_no, t->account, t->session,
+                                  arena_copy(c->arena, slice_of(s->account_name)), &s->access, s->must_change, expires);
+    if (s->must_change && !first_step(c->route, true))
         return refuse(c, RC_DENIED, PROBLEM_password_change_required);
+    if (!s->must_change && s->must_have_factor && !first_step(c->route, false))
+        return refuse(c, RC_DENIED, PROBLEM_second_factor_setup_required);
     if (c->route->permission && !principal_may(c->principal, c->route->permission)) {
         snprintf(c->fault.allowed, sizeof c->fault.allowed, "%s", c->route->permission);
         return refuse(c, RC_DENIED, PROBLEM_permission_denied);
@@ -424,29 +455,45 @@ enum rc identity_check_origin(struct call *c)
     return fault(c, RC_DENIED, PROBLEM_origin_refused);
 }
 
-static struct slice family_context(struct arena *a, struct uuid session)
+static struct slice sealed_context(struct arena *a, const char *what, struct uuid of)
 {
     char id[UUID_TEXT_SIZE];
-    return slice_of(arena_printf(a, "session:%s", uuid_text(session, id)));
+    return slice_of(arena_printf(a, "%s:%s", what, uuid_text(of, id)));
+}
+
+static enum rc sealed_open(const char *what, struct uuid of, struct slice sealed, uint8_t *ret, size_t size)
+{
+    struct arena *secret = arena_new_wiping(4096);
+    struct slice plain;
+    enum rc rc = keyring_open(secret, keys_ring(), sealed_context(secret, what, of), sealed, &plain);
+    if (rc == RC_OK && plain.n != size)
+        rc = RC_INVALID;
+    if (rc == RC_OK)
+        memcpy(ret, plain.p, size);
+    arena_free(&secret);
+    return rc;
 }
 
 struct slice identity_family_new(struct arena *a, struct uuid session, uint8_t ret_family[32])
 {
     crypto_random(ret_family, 32);
-    return keyring_seal(a, keys_ring(), family_context(a, session), slice_mem(ret_family, 32));
+    return keyring_seal(a, keys_ring(), sealed_context(a, "session", session), slice_mem(ret_family, 32));
 }
 
-enum rc identity_family_open(struct arena *a, struct uuid session, struct slice sealed, uint8_t ret_family[32])
+enum rc identity_family_open(struct uuid session, struct slice sealed, uint8_t ret_family[32])
 {
-    struct arena *secret = arena_new_wiping(4096);
-    struct slice plain;
-    enum rc rc = keyring_open(secret, keys_ring(), family_context(a, session), sealed, &plain);
-    if (rc == RC_OK && plain.n != 32)
-        rc = RC_INVALID;
-    if (rc == RC_OK)
-        memcpy(ret_family, plain.p, 32);
-    arena_free(&secret);
-    return rc;
+    return sealed_open("session", session, sealed, ret_family, 32);
+}
+
+struct slice identity_factor_new(struct arena *a, struct uuid account, uint8_t ret_secret[TOTP_SECRET])
+{
+    crypto_random(ret_secret, TOTP_SECRET);
+    return keyring_seal(a, keys_ring(), sealed_context(a, "two-factor", account), slice_mem(ret_secret, TOTP_SECRET));
+}
+
+enum rc identity_factor_open(struct uuid account, struct slice sealed, uint8_t ret_secret[TOTP_SECRET])
+{
+    return sealed_open("two-factor", account, sealed, ret_secret, TOTP_SECRET);
 }
 
 enum rc identity_tenant_ca(struct call *c, int tenant_no, struct pki_ca **ret)

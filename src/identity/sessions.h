@@ -5,6 +5,7 @@
 #ifndef SEKISHO_SESSIONS_H
 #define SEKISHO_SESSIONS_H
 
+#include "call/permission.h"
 #include "common/clock.h"
 #include "common/id.h"
 
@@ -14,8 +15,8 @@ struct session_known {
     int tenant_no;
     struct uuid account;
     char account_name[101];
-    uint32_t permissions;
-    bool must_change;
+    struct access access;
+    bool must_change, must_have_factor;
     usec_t expires;    /* of the session */
     uint64_t asked_ns; /* clock_mono_ns before the database was asked */
 };

@@ -2,8 +2,10 @@
 /* file.c - see file.h. What is allowed stands in tables; one walker checks a JSON object against its table and says the
  * path of the first thing that does not fit. Unknown keys are errors: a misspelt quota must not pass silently. */
 #include "provision/file.h"
+#include "call/passes.h"
 #include "common/file.h"
 #include "common/must.h"
+#include "domain/user.h"
 #include <dirent.h>
 #include <math.h>
 #include <stdio.h>
@@ -35,10 +37,10 @@ static const struct rule limits_rules[] = {
     {0},
 };
 static const struct rule entitlement_rules[] = {
-    {"android", KIND_BOOL, true, 0, 0, 0, NULL},       {"ios", KIND_BOOL, true, 0, 0, 0, NULL},
-    {"notifications", KIND_BOOL, true, 0, 0, 0, NULL}, {"scheduled_reports", KIND_BOOL, true, 0, 0, 0, NULL},
-    {"multi_user", KIND_BOOL, true, 0, 0, 0, NULL},    {"audit_screen", KIND_BOOL, true, 0, 0, 0, NULL},
-    {"tenant_backup", KIND_BOOL, true, 0, 0, 0, NULL}, {0},
+#define X(name) {#name, KIND_BOOL, true, 0, 0, 0, NULL},
+    ENTITLEMENTS(X)
+#undef X
+        {0},
 };
 static const struct rule plan_rules[] = {
     {"id", KIND_TEXT, true, 3, 40, FORM_ID, NULL},
@@ -123,18 +125,6 @@ static bool host_fits(struct slice s)
     return true;
 }
 
-/* A sign-in name: "tenant/name" must stay unambiguous, and names show in logs. */
-static bool account_fits(struct slice s)
-{
-    for (size_t i = 0; i < s.n; i++) {
-        char c = s.p[i];
-
-        if (!lower_or_digit(c) && !(c >= 'A' && c <= 'Z') && !strchr("._@+-", c))
-            return false;
-    }
-    return s.n > 0;
-}
-
 /* Area/City or UTC: PostgreSQL would take abbreviations and rules of its own form too. */
 static bool zone_fits(struct slice s)
 {
@@ -164,7 +154,7 @@ static const struct {
     [FORM_TEXT] = {text_fits, "must have no control characters and no blanks at either end"},
     [FORM_ID] = {tenant_id_fits, "must be " TENANT_ID_FORM},
     [FORM_HOST] = {host_fits, "must be a host name in lower case, such as console.example.com"},
-    [FORM_ACCOUNT] = {account_fits, "must be letters, digits and . _ @ + - only"},
+    [FORM_ACCOUNT] = {user_name_fits, "must be " USER_NAME_FORM},
     [FORM_ZONE] = {zone_fits, "must be UTC or a time zone such as Asia/Tokyo"},
     [FORM_LANGUAGE] = {NULL, "must be one of ja, en"},
 };

@@ -63,18 +63,28 @@ static enum rc control(struct reseal *s)
     return rc;
 }
 
-static enum rc sessions(struct reseal *s, int tenant_no)
+/* Rows of (id, sealed) of a tenant, with context "<what>:<id>". */
+static enum rc tenant_rows(struct reseal *s, int tenant_no, const char *what, enum sql_id list, enum sql_id update)
 {
     struct rows r;
-    enum rc rc = owner_statement(s->o, s->a, "Reading sessions", SQL_provision_sessions_sealed, tenant_no, NULL, &r);
+    enum rc rc = owner_statement(s->o, s->a, "Reading secrets", list, tenant_no, NULL, &r);
 
     for (int i = 0; rc == RC_OK && i < r.n; i++) {
         struct slice id = rows_slice(&r, i, 0);
-        const char *context = arena_printf(s->a, "session:" SLICE_FMT, SLICE_ARG(id));
+        const char *context = arena_printf(s->a, "%s:" SLICE_FMT, what, SLICE_ARG(id));
 
-        rc = one(s, SQL_provision_reseal_session, tenant_no, id, slice_of(context), rows_bytes(&r, s->a, i, 1));
+        rc = one(s, update, tenant_no, id, slice_of(context), rows_bytes(&r, s->a, i, 1));
     }
     return rc;
+}
+
+static enum rc tenant(struct reseal *s, int no, int version)
+{
+    enum rc rc = tenant_rows(s, no, "session", SQL_provision_sessions_sealed, SQL_provision_reseal_session);
+
+    if (rc != RC_OK || version < 2) /* there are no second factors in it yet */
+        return rc;
+    return tenant_rows(s, no, "two-factor", SQL_provision_factors_sealed, SQL_provision_reseal_factor);
 }
 
 enum rc keys_reseal(struct owner *o, bool dry, int64_t *ret_n)
@@ -92,7 +102,7 @@ enum rc keys_reseal(struct owner *o, bool dry, int64_t *ret_n)
         if (slice_eq(rows_slice(&tenants, i, 3), SLICE("erasing")))
             continue;
         arena_reset(s.a);
-        rc = sessions(&s, (int)rows_int(&tenants, i, 0));
+        rc = tenant(&s, (int)rows_int(&tenants, i, 0), (int)rows_int(&tenants, i, 7));
     }
     *ret_n = s.n;
     arena_free(&s.a);

@@ -2,12 +2,14 @@
 /* tenant.c - see tenant.h. Hashes and the CA's key are made before the transaction or cheap in it, so that the pool's
  * row is locked for some milliseconds only. */
 #include "provision/tenant.h"
-#include "call/permission.h"
 #include "common/event.h"
+#include "domain/access.h"
 #include "identity/enrolment_token.h"
 #include "identity/password.h"
 #include "identity/pki.h"
+#include "provision/audit.h"
 #include "provision/pool.h"
+#include "store/account.h"
 #include <stdio.h>
 #include <time.h>
 
@@ -183,13 +185,13 @@ static enum rc insert_group(struct owner *o, struct arena *a, int no, struct uui
     return owner_statement(o, a, "Making groups", SQL_group_insert, no, &args, NULL);
 }
 
-struct account_new {
+struct account_secret {
     struct slice password, hash;
 };
 
-static enum rc hash_accounts(struct owner *o, struct arena *a, size_t n, struct account_new **ret)
+static enum rc hash_accounts(struct owner *o, struct arena *a, size_t n, struct account_secret **ret)
 {
-    *ret = ARENA_ARRAY(a, struct account_new, n + 1);
+    *ret = ARENA_ARRAY(a, struct account_secret, n + 1);
     for (size_t i = 0; i < n; i++) {
         (*ret)[i].password = password_new(a);
         if (password_hash_random(a, (*ret)[i].password, &(*ret)[i].hash) != RC_OK)
@@ -199,19 +201,21 @@ static enum rc hash_accounts(struct owner *o, struct arena *a, size_t n, struct 
 }
 
 static enum rc insert_account(struct owner *o, struct arena *a, int no, const struct account_file *f,
-                              const struct account_new *n)
+                              const struct account_secret *n)
 {
+    struct uuid set = built_in_administrator();
+    struct account_new row = {.id = uuid_new(),
+                              .name = f->name,
+                              .display_name = f->display_name,
+                              .password_hash = n->hash,
+                              .must_change = true,
+                              .language = f->language,
+                              .set_ids = &set,
+                              .n_set_ids = 1};
     struct sql_args args;
 
     args_init(&args, a);
-    args_uuid(&args, uuid_new());
-    args_slice(&args, f->name);
-    args_slice(&args, f->display_name);
-    args_slice(&args, n->hash);
-    args_bool(&args, true);
-    args_slice(&args, f->language);
-    args_int(&args, PERMISSIONS_ALL);
-    args_time(&args, clock_now());
+    account_insert_args(&args, &row, clock_now());
     return owner_statement(o, a, "Making accounts", SQL_account_insert, no, &args, NULL);
 }
 
@@ -313,7 +317,7 @@ static enum rc take(struct owner *o, struct arena *a, const struct tenant_file *
 }
 
 static enum rc furnish(struct owner *o, struct arena *a, const struct tenant_file *f,
-                       const struct account_new *accounts, int no, struct tenant_change *ret)
+                       const struct account_secret *accounts, int no, struct tenant_change *ret)
 {
     struct uuid all, lost, *groups = ARENA_ARRAY(a, struct uuid, f->n_groups + 1);
     enum rc rc = insert_group(o, a, no, (struct uuid){0}, SLICE("group.all"), "all", &all);
@@ -340,7 +344,7 @@ static enum rc furnish(struct owner *o, struct arena *a, const struct tenant_fil
 
 /* One attempt; RC_NOT_FOUND with an empty why: the pool has no schema. */
 static enum rc create_once(struct owner *o, struct arena *a, const struct tenant_file *f, const struct migrations *m,
-                           const struct account_new *accounts, struct tenant_change *ret)
+                           const struct account_secret *accounts, struct tenant_change *ret)
 {
     int slice;
     enum rc rc;
@@ -358,6 +362,10 @@ static enum rc create_once(struct owner *o, struct arena *a, const struct tenant
     if (rc == RC_OK)
         rc = owner_audit(o, a, "tenant.create", arena_cstr(a, f->id), SLICE_NONE);
     if (rc == RC_OK)
+        rc = audit_operator(
+            o, a, ret->no,
+            &(struct audit_row){.action = "tenant.create", .object_type = "tenant", .object_name = f->id});
+    if (rc == RC_OK)
         return owner_commit(o);
     pg_rollback(o->pg);
     return rc;
@@ -367,7 +375,7 @@ enum rc tenant_create(struct owner *o, struct arena *a, const struct tenant_file
                       bool dry, struct tenant_change *ret)
 {
     struct migrations m;
-    struct account_new *accounts;
+    struct account_secret *accounts;
     bool there = false;
     int made;
     enum rc rc;
@@ -500,7 +508,7 @@ static enum rc update_groups(struct update *u, struct rows *ret)
 
 static enum rc add_account(struct update *u, const struct account_file *f)
 {
-    struct account_new *n;
+    struct account_secret *n;
     enum rc rc;
 
     detail(u->ret, arena_printf(u->a, "account " SLICE_FMT " added", NAME(f->name)));
@@ -576,6 +584,19 @@ static enum rc update_tokens(struct update *u, const struct rows *groups)
     return rc;
 }
 
+static enum rc note_update(const struct update *u)
+{
+    struct audit_change said[CHANGES_MAX];
+
+    for (size_t i = 0; i < u->ret->n_details; i++)
+        said[i] = (struct audit_change){"detail", SLICE_NONE, slice_of(u->ret->details[i])};
+    return audit_operator(u->o, u->a, u->no,
+                          &(struct audit_row){.action = "tenant.update",
+                                              .object_type = "tenant",
+                                              .object_name = u->f->id,
+                                              .detail_json = audit_detail(u->a, said, u->ret->n_details)});
+}
+
 /* Runs the parts in one transaction, which is rolled back when nothing differs or it is only a trial. */
 static enum rc update_in(struct update *u)
 {
@@ -598,6 +619,8 @@ static enum rc update_in(struct update *u)
         rc = update_tokens(u, &groups);
     if (rc == RC_OK && u->ret->n_details && !u->dry) {
         rc = owner_audit(u->o, u->a, "tenant.update", arena_cstr(u->a, u->f->id), SLICE_NONE);
+        if (rc == RC_OK)
+            rc = note_update(u);
         if (rc == RC_OK)
             return owner_commit(u->o);
     }
@@ -727,6 +750,13 @@ static enum rc set_status(struct owner *o, struct arena *a, struct slice id, int
     json_object_close(&w);
     if (rc == RC_OK)
         rc = owner_audit(o, a, action, arena_cstr(a, id), strbuf_slice(&b));
+    struct audit_change why = {"reason", SLICE_NONE, reason};
+    if (rc == RC_OK)
+        rc = audit_operator(o, a, no,
+                            &(struct audit_row){.action = action,
+                                                .object_type = "tenant",
+                                                .object_name = id,
+                                                .detail_json = audit_detail(a, &why, reason.n ? 1 : 0)});
     if (rc == RC_OK)
         return owner_commit(o);
     pg_rollback(o->pg);
@@ -856,6 +886,12 @@ enum rc tenant_token_create(struct owner *o, struct arena *a, struct slice id, c
     if (rc == RC_OK)
         rc = owner_audit(o, a, "token.create", arena_cstr(a, id), SLICE_NONE);
     if (rc == RC_OK)
+        rc = audit_operator(o, a, no,
+                            &(struct audit_row){.action = "enrolment_token.create",
+                                                .object_type = "enrolment_token",
+                                                .object_name = t->name,
+                                                .group = group});
+    if (rc == RC_OK)
         return owner_commit(o);
     pg_rollback(o->pg);
     return rc;
@@ -884,7 +920,7 @@ static enum rc set_password(struct owner *o, struct arena *a, int no, struct sli
 enum rc tenant_password_reset(struct owner *o, struct arena *a, struct slice id, struct slice account,
                               struct slice *ret_password)
 {
-    struct account_new *n;
+    struct account_secret *n;
     struct rows r;
     enum rc rc = find_or_say(o, a, id, &r);
 
@@ -897,6 +933,10 @@ enum rc tenant_password_reset(struct owner *o, struct arena *a, struct slice id,
     rc = set_password(o, a, (int)rows_int(&r, 0, 0), account, n->hash);
     if (rc == RC_OK)
         rc = owner_audit(o, a, "password.reset", arena_cstr(a, id), SLICE_NONE);
+    if (rc == RC_OK)
+        rc = audit_operator(
+            o, a, (int)rows_int(&r, 0, 0),
+            &(struct audit_row){.action = "user.password_reset", .object_type = "user", .object_name = account});
     if (rc == RC_OK)
         rc = owner_commit(o);
     else

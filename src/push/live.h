@@ -6,7 +6,7 @@
 
 #include "call/call.h"
 
-#define LIVE_TOPICS(X) X(devices) X(detections) X(tasks) X(quarantine) X(enrolment)
+#define LIVE_TOPICS(X) X(devices) X(detections) X(tasks) X(quarantine) X(enrolment) X(users)
 enum live_topic {
 #define X(name) LIVE_##name,
     LIVE_TOPICS(X)

@@ -11,6 +11,7 @@
 #include "quota/quota.h"
 #include "tenant/tenant.h"
 #include "worker/pool.h"
+#include "worker/refusals.h"
 
 static enum stage_result serve(struct call *c);
 
@@ -67,8 +68,10 @@ static enum stage_result serve(struct call *c)
 
 static void end(struct call *c)
 {
-    if (c->answer.status == 0 && !atomic_load(&c->cancelled))
+    if (c->answer.status == 0 && !atomic_load(&c->cancelled)) {
         answer_problem(c, RC_INTERNAL); /* of the fault, when a stage has filled it */
+        refusals_note(c, RC_INTERNAL);
+    }
     call_finish(c);
 }
 

@@ -24,4 +24,4 @@ WHERE c.leaf_hash IN (SELECT decode(x.hash, 'hex') FROM unnest($1::text[]) AS x 
 
 -- name: certificate_device
 -- doc: Locks the device against a concurrent removal while a certificate is renewed; gives its name.
-SELECT d.name FROM {t}.device d WHERE d.id = $1::uuid FOR KEY SHARE;
+SELECT d.name FROM {t}.device d WHERE d.id = $1::uuid AND {reach:d.group_id} FOR KEY SHARE;

@@ -29,7 +29,9 @@ struct tx {
     struct arena *arena;
     bool *busy;
     char role[24];
-    int tenant_no; /* 0: control */
+    int tenant_no;     /* 0: control */
+    const char *reach; /* array literal of groups; NULL: all */
+    bool reach_known;
     bool begun;
     bool wrote;
     enum rc failed; /* RC_OK: fine so far */
@@ -124,6 +126,7 @@ static enum rc begin(struct db *db, struct call *c, struct arena *a, int slice, 
     enum rc rc;
 
     *tx = (struct tx){.db = db, .pg = connection(db, slice), .call = c, .arena = a, .tenant_no = tenant_no};
+    tx->reach_known = !c || !c->principal || principal_kind(c->principal) != PRINCIPAL_USER;
     tx->busy = &db->busy[slice < 0 ? SLICES_MAX : slice];
     must(!*tx->busy);
     if (tenant_no)
@@ -154,6 +157,39 @@ enum rc tx_begin(struct db *db, struct call *c, struct arena *a, const struct pe
 enum rc tx_begin_control(struct db *db, struct call *c, struct arena *a, struct tx **ret)
 {
     return begin(db, c, a, -1, 0, ret);
+}
+
+void tx_reach_all(struct tx *tx)
+{
+    tx->reach = NULL;
+    tx->reach_known = true;
+}
+
+void tx_reach_groups(struct tx *tx, const struct uuid *groups, size_t n)
+{
+    struct sql_args args;
+    struct sql_array *list;
+
+    args_init(&args, tx->arena);
+    list = args_array(&args);
+    for (size_t i = 0; i < n; i++)
+        array_uuid(list, groups[i]);
+    tx->reach = args.value[0];
+    tx->reach_known = true;
+}
+
+/* The groups in reach as the last parameter. */
+static enum rc add_reach(struct tx *tx, enum sql_id id, const struct sql_args *args, struct sql_args *ret)
+{
+    if (!tx->reach_known)
+        return fault_op(tx->call, failure(tx, RC_INTERNAL, "", ""), "%s ran before access_enter",
+                        sql_statements[id].name);
+    if (args)
+        *ret = *args;
+    else
+        args_init(ret, tx->arena);
+    ret->value[ret->n++] = tx->reach;
+    return RC_OK;
 }
 
 static void send_one(struct tx *tx, enum sql_id id, struct sql_args *args)
@@ -200,6 +236,7 @@ static int64_t charge(const struct tx *tx, uint64_t began)
 enum rc tx_run(struct tx *tx, enum sql_id id, struct sql_args *args, struct rows *ret)
 {
     struct pg_answer st;
+    struct sql_args with_reach;
     uint64_t began;
     int64_t took;
 
@@ -209,6 +246,11 @@ enum rc tx_run(struct tx *tx, enum sql_id id, struct sql_args *args, struct rows
     must(sql_statements[id].control == (tx->tenant_no == 0));
     if (args && args->n > SQL_PARAMS_MAX)
         return failure(tx, RC_INVALID, "22021", "");
+    if (sql_statements[id].reach) {
+        if (add_reach(tx, id, args, &with_reach) != RC_OK)
+            return tx->failed;
+        args = &with_reach;
+    }
     began = clock_mono_ns();
     send_one(tx, id, args);
     read_one(tx, &st);

@@ -24,6 +24,10 @@ enum rc tx_begin(struct db *db, struct call *c, struct arena *a, const struct pe
                  struct tx **ret) MUST_CHECK;
 /* A transaction on the control schema: the service's own role, no tenant. */
 enum rc tx_begin_control(struct db *db, struct call *c, struct arena *a, struct tx **ret) MUST_CHECK;
+/* Which groups statements with {reach:...} see from now on. A transaction of a user sees none until this was said (it
+ * is an error of ours to run such a statement), every other one all. */
+void tx_reach_all(struct tx *tx);
+void tx_reach_groups(struct tx *tx, const struct uuid *groups, size_t n);
 enum rc tx_commit(struct tx **tx) MUST_CHECK; /* RC_UNCERTAIN: the connection broke during COMMIT */
 void tx_abort(struct tx **tx);                /* NULL allowed */
 

@@ -110,7 +110,7 @@ static void ids_arg(struct sql_args *args, const struct uuid *ids, size_t n)
 }
 
 enum rc detection_resolve(struct tx *tx, struct arena *a, const struct uuid *ids, size_t n, bool resolved, usec_t now,
-                          struct slice by, int64_t *ret_changed)
+                          struct slice by, struct uuid **ret_ids, size_t *ret_n)
 {
     struct sql_args lock, args;
     struct rows r;
@@ -124,7 +124,14 @@ enum rc detection_resolve(struct tx *tx, struct arena *a, const struct uuid *ids
     args_bool(&args, resolved);
     args_time(&args, now);
     args_slice(&args, by);
-    return number(tx, SQL_detection_resolve, &args, ret_changed);
+    rc = tx_run(tx, SQL_detection_resolve, &args, &r);
+    if (rc != RC_OK)
+        return rc;
+    *ret_ids = ARENA_ARRAY(a, struct uuid, r.n + 1);
+    *ret_n = (size_t)r.n;
+    for (int i = 0; i < r.n; i++)
+        (*ret_ids)[i] = rows_uuid(&r, i, 0);
+    return RC_OK;
 }
 
 enum rc detection_unresolved(struct tx *tx, struct arena *a, int64_t *ret)

@@ -33,9 +33,9 @@ enum rc detection_page(struct tx *tx, struct arena *a, const struct detection_fi
                        struct detection_row **ret, size_t *ret_n) MUST_CHECK;
 enum rc detection_count(struct tx *tx, struct arena *a, const struct detection_filter *f, int64_t *ret) MUST_CHECK;
 enum rc detection_find(struct tx *tx, struct arena *a, struct uuid id, struct detection_row *ret) MUST_CHECK;
-/* Locks the devices concerned first. *ret_changed: those that were not in that state yet. */
+/* Locks the devices concerned first. *ret_ids: those that were not in that state yet. */
 enum rc detection_resolve(struct tx *tx, struct arena *a, const struct uuid *ids, size_t n, bool resolved, usec_t now,
-                          struct slice by, int64_t *ret_changed) MUST_CHECK;
+                          struct slice by, struct uuid **ret_ids, size_t *ret_n) MUST_CHECK;
 enum rc detection_unresolved(struct tx *tx, struct arena *a, int64_t *ret) MUST_CHECK;
 
 struct day_count {

@@ -19,6 +19,7 @@ WHERE ($1::uuid IS NULL OR x.device_id = $1)
        OR position(lower($5) IN lower(d.name)) > 0)
   AND ($6::timestamptz IS NULL OR x.occurred_at >= $6)
   AND ($7::timestamptz IS NULL OR x.occurred_at < $7)
+  AND {reach:d.group_id}
   AND ($8::text IS NULL OR $9::uuid IS NOT NULL)
   AND {page}
 ORDER BY {sort} {direction}, x.id {direction}
@@ -36,7 +37,8 @@ WHERE ($1::uuid IS NULL OR x.device_id = $1)
   AND ($5::text IS NULL OR position(lower($5) IN lower(x.name)) > 0 OR position(lower($5) IN lower(x.object)) > 0
        OR position(lower($5) IN lower(d.name)) > 0)
   AND ($6::timestamptz IS NULL OR x.occurred_at >= $6)
-  AND ($7::timestamptz IS NULL OR x.occurred_at < $7);
+  AND ($7::timestamptz IS NULL OR x.occurred_at < $7)
+  AND {reach:d.group_id};
 
 -- name: detection_find
 SELECT x.id, x.device_id, d.name, x.name, x.type, x.severity, x.scanner, x.action, x.action_error, x.object, x.sha256, x.size,
@@ -44,24 +46,25 @@ SELECT x.id, x.device_id, d.name, x.name, x.type, x.severity, x.scanner, x.actio
        x.resolved_by
 FROM {t}.detection x
 JOIN {t}.device d ON d.id = x.device_id
-WHERE x.id = $1::uuid;
+WHERE x.id = $1::uuid AND {reach:d.group_id};
 
 -- name: detection_lock_devices
 -- doc: Locks the devices of some detections in the order that agents' writes use, so that the two cannot deadlock.
 SELECT d.id
 FROM {t}.device d
-WHERE d.id IN (SELECT x.device_id FROM {t}.detection x WHERE x.id = ANY ($1::uuid[]))
+WHERE d.id IN (SELECT x.device_id FROM {t}.detection x WHERE x.id = ANY ($1::uuid[])) AND {reach:d.group_id}
 ORDER BY d.id
 FOR UPDATE;
 
 -- name: detection_resolve
--- doc: $1 ids, $2 resolved, $3 now, $4 by whom. Keeps the devices' counts. Gives how many changed.
+-- doc: $1 ids, $2 resolved, $3 now, $4 by whom. Keeps the devices' counts. Gives which ones changed.
 WITH changed AS (
     UPDATE {t}.detection x
     SET resolved_at = CASE WHEN $2::boolean THEN $3::timestamptz END,
         resolved_by = CASE WHEN $2::boolean THEN $4::text ELSE '' END
     WHERE x.id = ANY ($1::uuid[]) AND (x.resolved_at IS NOT NULL) <> $2::boolean
-    RETURNING x.device_id
+      AND EXISTS (SELECT 1 FROM {t}.device d WHERE d.id = x.device_id AND {reach:d.group_id})
+    RETURNING x.id, x.device_id
 ), per_device AS (
     SELECT c.device_id, count(*)::integer AS n FROM changed c GROUP BY c.device_id
 ), counted AS (
@@ -71,10 +74,13 @@ WITH changed AS (
     WHERE d.id = p.device_id
     RETURNING d.id
 )
-SELECT coalesce(sum(p.n), 0) FROM per_device p;
+SELECT c.id FROM changed c ORDER BY c.id;
 
 -- name: detection_unresolved
-SELECT count(*) FROM {t}.detection x WHERE x.resolved_at IS NULL;
+SELECT count(*)
+FROM {t}.detection x
+WHERE x.resolved_at IS NULL
+  AND {reach:(SELECT d.group_id FROM {t}.device d WHERE d.id = x.device_id)};
 
 -- name: detection_days
 -- doc: Detections of the last 14 days by day of the tenant's time zone. $1 zone, $2 now.
@@ -82,6 +88,7 @@ SELECT to_char(s.day, 'YYYY-MM-DD'), count(x.id)
 FROM generate_series(date_trunc('day', $2::timestamptz AT TIME ZONE $1::text) - interval '13 days',
                      date_trunc('day', $2::timestamptz AT TIME ZONE $1::text), interval '1 day') AS s (day)
 LEFT JOIN {t}.detection x ON x.occurred_at >= (s.day AT TIME ZONE $1::text) AND x.occurred_at < ((s.day + interval '1 day') AT TIME ZONE $1::text)
+     AND {reach:(SELECT d.group_id FROM {t}.device d WHERE d.id = x.device_id)}
 GROUP BY s.day
 ORDER BY s.day;
 
@@ -92,12 +99,16 @@ FROM {t}.quarantine q
 JOIN {t}.device d ON d.id = q.device_id
 WHERE q.removed_at IS NULL
   AND ($1::uuid IS NULL OR q.device_id = $1)
+  AND {reach:d.group_id}
   AND ($2::timestamptz IS NULL OR (q.quarantined_at, q.id) < ($2, $3::uuid))
 ORDER BY q.quarantined_at DESC, q.id DESC
 LIMIT $4::integer;
 
 -- name: quarantine_count
-SELECT count(*) FROM {t}.quarantine q WHERE q.removed_at IS NULL AND ($1::uuid IS NULL OR q.device_id = $1);
+SELECT count(*)
+FROM {t}.quarantine q
+WHERE q.removed_at IS NULL AND ($1::uuid IS NULL OR q.device_id = $1)
+  AND {reach:(SELECT d.group_id FROM {t}.device d WHERE d.id = q.device_id)};
 
 -- name: event_expire
 -- doc: Retention: deletes at most $2 records received before $1; marks stay.

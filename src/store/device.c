@@ -2,6 +2,37 @@
 /* device.c - see device.h; the column numbers follow device.sql. */
 #include "store/device.h"
 
+/* Which statement searches: with three characters there is a trigram to look up. */
+enum searching { SEARCH_NONE, SEARCH_SHORT, SEARCH_LONG };
+
+static enum searching searching(const struct device_filter *f)
+{
+    size_t characters = 0;
+    for (size_t i = 0; i < f->search.n; i++)
+        characters += ((unsigned char)f->search.p[i] & 0xc0) != 0x80;
+    return !f->search.p ? SEARCH_NONE : characters < 3 ? SEARCH_SHORT : SEARCH_LONG;
+}
+
+static bool filtering(const struct device_filter *f)
+{
+    return !uuid_is_nil(f->group) || f->status >= 0 || f->os.p || f->problems_only || f->isolated >= 0;
+}
+
+/* %text%, with what LIKE takes for more than itself escaped. */
+static struct slice pattern(struct arena *a, struct slice text)
+{
+    struct strbuf out;
+    strbuf_init_arena(&out, a, 2 * text.n + 3);
+    strbuf_add_char(&out, '%');
+    for (size_t i = 0; i < text.n; i++) {
+        if (text.p[i] == '%' || text.p[i] == '_' || text.p[i] == '\\')
+            strbuf_add_char(&out, '\\');
+        strbuf_add_char(&out, text.p[i]);
+    }
+    strbuf_add_char(&out, '%');
+    return strbuf_slice(&out);
+}
+
 static void filter_args(struct sql_args *args, const struct device_filter *f)
 {
     args_uuid(args, f->group);
@@ -15,7 +46,10 @@ static void filter_args(struct sql_args *args, const struct device_filter *f)
         args_null(args);
     else
         args_bool(args, f->isolated != 0);
-    args_slice(args, f->search);
+    if (searching(f) == SEARCH_LONG)
+        args_slice(args, pattern(args->arena, f->search));
+    else
+        args_slice(args, f->search);
 }
 
 static void row_read(const struct rows *r, int i, struct device_row *d)
@@ -51,7 +85,16 @@ enum rc device_page(struct tx *tx, struct arena *a, const struct device_filter *
     args_uuid(&args, after_id);
     args_int(&args, limit);
     struct rows r;
-    enum rc rc = tx_run(tx, sql_device_page((unsigned)sort, descending, after_key.p != NULL), &args, &r);
+    static const unsigned sorts[] = {[DEVICE_BY_NAME] = 0,
+                                     [DEVICE_BY_OS_NAME] = 1,
+                                     [DEVICE_BY_PROBLEMS] = 2,
+                                     [DEVICE_BY_UNRESOLVED] = 3,
+                                     [DEVICE_BY_ENROLLED_AT] = 4};
+    bool next = after_key.p != NULL;
+    enum sql_id id = sort == DEVICE_BY_LAST_SEEN
+                         ? sql_device_page_seen(0, descending, next, filtering(f), searching(f))
+                         : sql_device_page(sorts[sort], descending, next, filtering(f), searching(f));
+    enum rc rc = tx_run(tx, id, &args, &r);
     if (rc != RC_OK)
         return rc;
     struct device_row *rows = ARENA_ARRAY(a, struct device_row, r.n + 1);
@@ -72,7 +115,7 @@ enum rc device_count(struct tx *tx, struct arena *a, const struct device_filter 
     args_init(&args, a);
     filter_args(&args, f);
     struct rows r;
-    enum rc rc = tx_one(tx, SQL_device_count, &args, &r);
+    enum rc rc = tx_one(tx, sql_device_count(filtering(f), searching(f)), &args, &r);
     if (rc == RC_OK)
         *ret = rows_int(&r, 0, 0);
     return rc;

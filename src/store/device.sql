@@ -1,50 +1,66 @@
 -- Devices as the console sees them. device.status: 0 ok, 1 attention, 2 problem.
 
 -- name: device_page
--- doc: One page of devices. $1 group (it and all below), $2 status, $3 os family, $4 problems only, $5 isolated, $6 search text,
--- doc: $7 sort key and $8 id of the last row of the page before, $9 limit.
--- variant sort: name = lower(d.name) : text, last_seen = coalesce(s.at, d.enrolled_at) : timestamptz, os_name = lower(d.os_name) : text, problems = d.problems : integer, unresolved = d.unresolved : integer, enrolled_at = d.enrolled_at : timestamptz
+-- doc: One page of devices. $1 group (it and all below), $2 status, $3 os family, $4 problems only, $5 isolated, $6 search text (a
+-- doc: pattern of LIKE when it is long: three characters make a trigram), $7 sort key and $8 id of the last row of the page before,
+-- doc: $9 limit. What is not asked for is not in the statement, so that the index of the order is used; the joins are of the page.
+-- variant sort: name = lower(d.name) : text, os_name = lower(d.os_name) : text, problems = d.problems : integer, unresolved = d.unresolved : integer, enrolled_at = d.enrolled_at : timestamptz
 -- variant direction: asc, desc
 -- variant page: first = true, next = ({sort}, d.id) {cmp} ($7::text::{sort_type}, $8::uuid)
-SELECT d.id, d.name, d.description, d.group_id, g.name, d.status, d.os_family, d.os_name, d.os_version, d.ip,
-       coalesce(s.at, d.enrolled_at), d.check_interval, d.problems, d.unresolved, d.isolated, d.protection,
-       d.agent_version, d.enrolled_at, ({sort})::text
-FROM {t}.device d
-JOIN {t}.device_group g ON g.id = d.group_id
-LEFT JOIN {t}.seen s ON s.device_id = d.id
-WHERE ($1::uuid IS NULL OR d.group_id IN (
-          WITH RECURSIVE below AS (
-              SELECT x.id FROM {t}.device_group x WHERE x.id = $1::uuid
-              UNION ALL
-              SELECT y.id FROM {t}.device_group y JOIN below b ON y.parent_id = b.id)
-          SELECT below.id FROM below))
-  AND ($2::smallint IS NULL OR d.status = $2)
-  AND ($3::text IS NULL OR d.os_family = $3)
-  AND ($4::boolean IS NOT TRUE OR d.problems > 0)
-  AND ($5::boolean IS NULL OR d.isolated = $5)
-  AND ($6::text IS NULL OR position(lower($6) IN lower(d.name)) > 0 OR position(lower($6) IN lower(d.description)) > 0
-       OR position($6 IN d.addresses) > 0 OR position($6 IN d.ip) > 0)
-  AND ($7::text IS NULL OR $8::uuid IS NOT NULL)
-  AND {page}
-ORDER BY {sort} {direction}, d.id {direction}
-LIMIT $9::integer;
+-- variant filter: none = ($1::uuid IS NULL AND $2::smallint IS NULL AND $3::text IS NULL AND $4::boolean IS NOT TRUE AND $5::boolean IS NULL), some = ($1::uuid IS NULL OR d.group_id IN (WITH RECURSIVE below AS (SELECT x.id FROM {t}.device_group x WHERE x.id = $1::uuid UNION ALL SELECT y.id FROM {t}.device_group y JOIN below b ON y.parent_id = b.id) SELECT below.id FROM below)) AND ($2::smallint IS NULL OR d.status = $2) AND ($3::text IS NULL OR d.os_family = $3) AND ($4::boolean IS NOT TRUE OR d.problems > 0) AND ($5::boolean IS NULL OR d.isolated = $5)
+-- variant search: none = $6::text IS NULL, short = position(lower($6::text) IN d.search) > 0, long = d.search LIKE lower($6::text)
+SELECT x.id, x.name, x.description, x.group_id, g.name, x.status, x.os_family, x.os_name, x.os_version, x.ip,
+       coalesce(s.at, x.enrolled_at), x.check_interval, x.problems, x.unresolved, x.isolated, x.protection,
+       x.agent_version, x.enrolled_at, x.sort_key::text
+FROM (
+    SELECT d.id, d.name, d.description, d.group_id, d.status, d.os_family, d.os_name, d.os_version, d.ip, d.check_interval, d.problems,
+           d.unresolved, d.isolated, d.protection, d.agent_version, d.enrolled_at, {sort} AS sort_key
+    FROM {t}.device d
+    WHERE {filter}
+      AND {search}
+      AND {reach:d.group_id}
+      AND ($7::text IS NULL OR $8::uuid IS NOT NULL)
+      AND {page}
+    ORDER BY {sort} {direction}, d.id {direction}
+    LIMIT $9::integer) x
+JOIN {t}.device_group g ON g.id = x.group_id
+LEFT JOIN {t}.seen s ON s.device_id = x.id
+ORDER BY x.sort_key {direction}, x.id {direction};
+
+-- name: device_page_seen
+-- doc: The same in the order of the last contact, which each device has a row for.
+-- variant sort: last_seen = z.at : timestamptz
+-- variant direction: asc, desc
+-- variant page: first = true, next = (z.at, z.device_id) {cmp} ($7::text::{sort_type}, $8::uuid)
+-- variant filter: none = ($1::uuid IS NULL AND $2::smallint IS NULL AND $3::text IS NULL AND $4::boolean IS NOT TRUE AND $5::boolean IS NULL), some = ($1::uuid IS NULL OR d.group_id IN (WITH RECURSIVE below AS (SELECT x.id FROM {t}.device_group x WHERE x.id = $1::uuid UNION ALL SELECT y.id FROM {t}.device_group y JOIN below b ON y.parent_id = b.id) SELECT below.id FROM below)) AND ($2::smallint IS NULL OR d.status = $2) AND ($3::text IS NULL OR d.os_family = $3) AND ($4::boolean IS NOT TRUE OR d.problems > 0) AND ($5::boolean IS NULL OR d.isolated = $5)
+-- variant search: none = $6::text IS NULL, short = position(lower($6::text) IN d.search) > 0, long = d.search LIKE lower($6::text)
+SELECT x.id, x.name, x.description, x.group_id, g.name, x.status, x.os_family, x.os_name, x.os_version, x.ip,
+       coalesce(s.at, x.enrolled_at), x.check_interval, x.problems, x.unresolved, x.isolated, x.protection,
+       x.agent_version, x.enrolled_at, x.sort_key::text
+FROM (
+    SELECT d.id, d.name, d.description, d.group_id, d.status, d.os_family, d.os_name, d.os_version, d.ip, d.check_interval, d.problems,
+           d.unresolved, d.isolated, d.protection, d.agent_version, d.enrolled_at, {sort} AS sort_key
+    FROM {t}.seen z JOIN {t}.device d ON d.id = z.device_id
+    WHERE {filter}
+      AND {search}
+      AND {reach:d.group_id}
+      AND ($7::text IS NULL OR $8::uuid IS NOT NULL)
+      AND {page}
+    ORDER BY z.at {direction}, z.device_id {direction}
+    LIMIT $9::integer) x
+JOIN {t}.device_group g ON g.id = x.group_id
+LEFT JOIN {t}.seen s ON s.device_id = x.id
+ORDER BY x.sort_key {direction}, x.id {direction};
 
 -- name: device_count
--- doc: How many devices match the filters of device_page ($1 to $6).
+-- doc: How many devices match $1 to $6 of device_page.
+-- variant filter: none = ($1::uuid IS NULL AND $2::smallint IS NULL AND $3::text IS NULL AND $4::boolean IS NOT TRUE AND $5::boolean IS NULL), some = ($1::uuid IS NULL OR d.group_id IN (WITH RECURSIVE below AS (SELECT x.id FROM {t}.device_group x WHERE x.id = $1::uuid UNION ALL SELECT y.id FROM {t}.device_group y JOIN below b ON y.parent_id = b.id) SELECT below.id FROM below)) AND ($2::smallint IS NULL OR d.status = $2) AND ($3::text IS NULL OR d.os_family = $3) AND ($4::boolean IS NOT TRUE OR d.problems > 0) AND ($5::boolean IS NULL OR d.isolated = $5)
+-- variant search: none = $6::text IS NULL, short = position(lower($6::text) IN d.search) > 0, long = d.search LIKE lower($6::text)
 SELECT count(*)
 FROM {t}.device d
-WHERE ($1::uuid IS NULL OR d.group_id IN (
-          WITH RECURSIVE below AS (
-              SELECT x.id FROM {t}.device_group x WHERE x.id = $1::uuid
-              UNION ALL
-              SELECT y.id FROM {t}.device_group y JOIN below b ON y.parent_id = b.id)
-          SELECT below.id FROM below))
-  AND ($2::smallint IS NULL OR d.status = $2)
-  AND ($3::text IS NULL OR d.os_family = $3)
-  AND ($4::boolean IS NOT TRUE OR d.problems > 0)
-  AND ($5::boolean IS NULL OR d.isolated = $5)
-  AND ($6::text IS NULL OR position(lower($6) IN lower(d.name)) > 0 OR position(lower($6) IN lower(d.description)) > 0
-       OR position($6 IN d.addresses) > 0 OR position($6 IN d.ip) > 0);
+WHERE {filter}
+  AND {search}
+  AND {reach:d.group_id};
 
 -- name: device_find
 -- doc: One device with the list's columns, then fqdn, lost_records, identity_question, addresses, and its newest certificate.
@@ -57,7 +73,7 @@ JOIN {t}.device_group g ON g.id = d.group_id
 LEFT JOIN {t}.seen s ON s.device_id = d.id
 LEFT JOIN LATERAL (
     SELECT x.expires_at, x.revoked_at FROM {t}.certificate x WHERE x.device_id = d.id ORDER BY x.issued_at DESC LIMIT 1) c ON true
-WHERE d.id = $1::uuid;
+WHERE d.id = $1::uuid AND {reach:d.group_id};
 
 -- name: device_facts
 -- doc: The facts of a device but its software, at most 300 of a kind, in order of kind and key.
@@ -92,12 +108,12 @@ SET name = coalesce($2::text, d.name),
     named_by_user = d.named_by_user OR $2::text IS NOT NULL,
     description = coalesce($3::text, d.description),
     group_id = coalesce($4::uuid, d.group_id)
-WHERE d.id = $1::uuid
+WHERE d.id = $1::uuid AND {reach:d.group_id}
 RETURNING d.name;
 
 -- name: device_lock
 -- doc: Waits for a check-in under way.
-SELECT d.id FROM {t}.device d WHERE d.id = $1::uuid FOR UPDATE;
+SELECT d.id FROM {t}.device d WHERE d.id = $1::uuid AND {reach:d.group_id} FOR UPDATE;
 
 -- name: device_remove
 -- doc: With what agents have reported, whose tables have no foreign keys. After device_lock, in a statement of its
@@ -128,7 +144,8 @@ SELECT d.id, d.revision FROM {t}.device d WHERE d.id = ANY ($1::uuid[]);
 SELECT count(*), count(*) FILTER (WHERE d.status = 0), count(*) FILTER (WHERE d.status = 1), count(*) FILTER (WHERE d.status = 2),
        count(*) FILTER (WHERE coalesce(s.at, d.enrolled_at) < $1::timestamptz - 2 * d.check_interval * interval '1 second' - interval '1 minute')
 FROM {t}.device d
-LEFT JOIN {t}.seen s ON s.device_id = d.id;
+LEFT JOIN {t}.seen s ON s.device_id = d.id
+WHERE {reach:d.group_id};
 
 -- name: seen_flush
 -- doc: Last contacts of many devices; rows of devices that are gone are skipped, time never goes back.

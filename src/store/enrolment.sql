@@ -4,6 +4,7 @@
 SELECT e.id, e.name, e.group_id, g.name, e.created_at, e.expires_at, e.uses, e.max_uses, e.revoked_at
 FROM {t}.enrolment_token e
 JOIN {t}.device_group g ON g.id = e.group_id
+WHERE {reach:e.group_id}
 ORDER BY e.revoked_at IS NOT NULL, e.created_at DESC, e.id
 LIMIT 200;
 
@@ -15,7 +16,7 @@ VALUES ($1::uuid, $2::text, $3::bytea, $4::uuid, $5::timestamptz,
 -- name: enrolment_token_revoke
 UPDATE {t}.enrolment_token e
 SET revoked_at = coalesce(e.revoked_at, $2::timestamptz)
-WHERE e.id = $1::uuid
+WHERE e.id = $1::uuid AND {reach:e.group_id}
 RETURNING e.name;
 
 -- name: enrolment_token_lock
@@ -44,8 +45,14 @@ ORDER BY d.enrolled_at DESC
 LIMIT 1;
 
 -- name: enrolment_device_insert
-INSERT INTO {t}.device (id, name, group_id, os_family, agent_version, machine_id, check_interval, enrolled_at, token_id)
-VALUES ($1::uuid, $2::text, $3::uuid, $4::text, $5::text, $6::text, $7::integer, $8::timestamptz, $9::uuid);
+-- doc: With the row of its last contact, which it never is without.
+WITH made AS (
+    INSERT INTO {t}.device (id, name, group_id, os_family, agent_version, machine_id, check_interval, enrolled_at, token_id)
+    VALUES ($1::uuid, $2::text, $3::uuid, $4::text, $5::text, $6::text, $7::integer, $8::timestamptz, $9::uuid)
+    RETURNING id, enrolled_at
+)
+INSERT INTO {t}.seen (device_id, at)
+SELECT m.id, m.enrolled_at FROM made m;
 
 -- name: enrolment_index_find
 -- scope: control

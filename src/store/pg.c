@@ -254,13 +254,15 @@ static void notice_ignored(void *arg, const PGresult *res)
 
 static bool settings(struct pg *pg)
 {
-    char text[720];
+    char text[900];
     struct pg_answer a;
     bool fine;
 
     snprintf(
         text, sizeof(text),
         "SELECT pg_catalog.set_config('plan_cache_mode', 'force_generic_plan', false), "
+        /* Starting parallel workers takes longer than a statement of ours may. */
+        "pg_catalog.set_config('max_parallel_workers_per_gather', '0', false), "
         "pg_catalog.set_config('TimeZone', 'UTC', false), pg_catalog.set_config('DateStyle', 'ISO, MDY', false), "
         "pg_catalog.set_config('IntervalStyle', 'iso_8601', false), pg_catalog.set_config('bytea_output', 'hex', "
         "false), "

@@ -13,6 +13,11 @@ SELECT pg_catalog.pg_advisory_unlock($1::integer, $2::integer);
 INSERT INTO control.operator_audit (id, at, actor, action, tenant, detail)
 VALUES ($1::uuid, $2::timestamptz, $3::text, $4::text, $5::text, $6::jsonb);
 
+-- name: provision_audit_ready
+-- scope: control
+-- doc: Does the schema of tenant $1 have the audit's chain?
+SELECT t.schema_version >= 2 FROM control.tenant t WHERE t.no = $1::integer;
+
 -- name: migration_applied
 -- scope: control
 SELECT m.version, m.name, m.hash FROM control.migration m ORDER BY m.version;
@@ -215,6 +220,13 @@ SELECT s.id, s.family_sealed FROM {t}.session s WHERE s.ended_at IS NULL;
 
 -- name: provision_reseal_session
 UPDATE {t}.session SET family_sealed = $3::bytea WHERE id = $1::uuid AND family_sealed = $2::bytea;
+
+-- name: provision_factors_sealed
+-- doc: Accounts' second factors.
+SELECT a.id, a.two_factor_sealed FROM {t}.account a WHERE a.two_factor_sealed IS NOT NULL;
+
+-- name: provision_reseal_factor
+UPDATE {t}.account SET two_factor_sealed = $3::bytea WHERE id = $1::uuid AND two_factor_sealed = $2::bytea;
 
 -- name: provision_groups
 SELECT g.id, g.name, g.built_in, g.parent_id FROM {t}.device_group g ORDER BY g.created_at, g.id;

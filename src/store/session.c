@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* session.c - see session.h; the column numbers follow session.sql. */
 #include "store/session.h"
+#include "common/must.h"
 
 enum rc session_insert(struct tx *tx, struct arena *a, struct uuid id, struct uuid account, struct slice family_sealed,
                        usec_t now, struct slice address, struct slice user_agent, usec_t expires)
@@ -28,10 +29,19 @@ enum rc session_check(struct tx *tx, struct arena *a, struct uuid id, struct uui
     args_uuid(&args, account);
     args_time(&args, now);
     enum rc rc = tx_one(tx, SQL_session_check, &args, &r);
-    if (rc == RC_OK)
-        *ret = (struct session_holder){rows_slice(&r, 0, 3), (uint32_t)rows_int(&r, 0, 0), rows_bool(&r, 0, 1),
-                                       rows_time(&r, 0, 2)};
-    return rc;
+    if (rc != RC_OK)
+        return rc;
+    struct slice *sets;
+    *ret = (struct session_holder){.account_name = rows_slice(&r, 0, 3),
+                                   .n_set_ids = rows_array(&r, a, 0, 0, &sets),
+                                   .home_is_all = rows_bool(&r, 0, 4),
+                                   .must_change = rows_bool(&r, 0, 1),
+                                   .must_have_factor = rows_bool(&r, 0, 5),
+                                   .expires_at = rows_time(&r, 0, 2)};
+    ret->set_ids = ARENA_ARRAY(a, struct uuid, ret->n_set_ids + 1);
+    for (size_t i = 0; i < ret->n_set_ids; i++)
+        must(uuid_parse(sets[i], &ret->set_ids[i]));
+    return RC_OK;
 }
 
 enum rc session_lock(struct tx *tx, struct arena *a, struct uuid id, struct session_family *ret)
@@ -50,9 +60,8 @@ enum rc session_lock(struct tx *tx, struct arena *a, struct uuid id, struct sess
                                    .expires_at = rows_time(&r, 0, 4),
                                    .ended = !rows_null(&r, 0, 5),
                                    .must_change = rows_bool(&r, 0, 6),
-                                   .permissions = (uint32_t)rows_int(&r, 0, 7),
-                                   .disabled = !rows_null(&r, 0, 8),
-                                   .account_name = rows_slice(&r, 0, 9)};
+                                   .disabled = !rows_null(&r, 0, 7),
+                                   .account_name = rows_slice(&r, 0, 8)};
     return RC_OK;
 }
 

@@ -19,15 +19,17 @@ struct session_family { /* locked for a rotation */
     usec_t rotated_at, expires_at;
     bool ended;
     bool must_change;
-    uint32_t permissions;
     bool disabled; /* the account */
     struct slice account_name;
 };
 
 struct session_holder { /* what an access token stands on */
     struct slice account_name;
-    uint32_t permissions;
-    bool must_change;
+    struct uuid *set_ids; /* permission sets, built-in ones too */
+    size_t n_set_ids;
+    bool home_is_all;
+    bool must_change;      /* the password */
+    bool must_have_factor; /* a second factor is required and not there yet */
     usec_t expires_at;
 };
 
@@ -41,6 +43,7 @@ enum rc session_rotate(struct tx *tx, struct arena *a, struct uuid id, int64_t c
                        struct slice address, struct slice user_agent) MUST_CHECK;
 /* account nil: any. RC_NOT_FOUND: there is no open one. */
 enum rc session_end(struct tx *tx, struct arena *a, struct uuid id, struct uuid account, usec_t now) MUST_CHECK;
+/* keep nil: none is kept. */
 enum rc session_end_others(struct tx *tx, struct arena *a, struct uuid account, struct uuid keep, usec_t now,
                            struct uuid **ret, size_t *ret_n) MUST_CHECK;
 enum rc session_page(struct tx *tx, struct arena *a, struct uuid account, usec_t now, struct session_row **ret,

@@ -6,14 +6,14 @@ VALUES ($1::uuid, $2::uuid, $3::bytea, 0, $4::timestamptz, $4::timestamptz, $4::
 
 -- name: session_check
 -- doc: What an access token stands on, if session $1 of account $2 is open at $3.
-SELECT a.permissions, a.must_change, s.expires_at, a.name
+SELECT a.set_ids::text[], a.must_change, s.expires_at, a.name, a.home_group_id IS NULL, a.two_factor_required AND a.two_factor_at IS NULL
 FROM {t}.session s
 JOIN {t}.account a ON a.id = s.account_id
 WHERE s.id = $1::uuid AND s.account_id = $2::uuid AND s.ended_at IS NULL AND s.expires_at > $3::timestamptz AND a.disabled_at IS NULL;
 
 -- name: session_lock
 -- doc: Locks the session for a rotation.
-SELECT s.account_id, s.family_sealed, s.counter, s.rotated_at, s.expires_at, s.ended_at, a.must_change, a.permissions, a.disabled_at, a.name
+SELECT s.account_id, s.family_sealed, s.counter, s.rotated_at, s.expires_at, s.ended_at, a.must_change, a.disabled_at, a.name
 FROM {t}.session s
 JOIN {t}.account a ON a.id = s.account_id
 WHERE s.id = $1::uuid
@@ -33,10 +33,10 @@ WHERE s.id = $1::uuid AND s.ended_at IS NULL AND ($2::uuid IS NULL OR s.account_
 RETURNING s.account_id;
 
 -- name: session_end_others
--- doc: All sessions of account $1 but $2.
+-- doc: All sessions of account $1 but $2 (NULL: all).
 UPDATE {t}.session s
 SET ended_at = $3::timestamptz
-WHERE s.account_id = $1::uuid AND s.id <> $2::uuid AND s.ended_at IS NULL
+WHERE s.account_id = $1::uuid AND s.id IS DISTINCT FROM $2::uuid AND s.ended_at IS NULL
 RETURNING s.id;
 
 -- name: session_page

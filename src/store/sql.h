@@ -9,8 +9,9 @@
 struct sql_statement {
     const char *name; /* "device_find" */
     const char *text; /* with {t} for the tenant's schema */
-    uint8_t n_params;
-    bool control; /* runs against the control schema, without a tenant */
+    uint8_t n_params; /* with that of reach */
+    bool reach;       /* the last parameter is the groups that the caller's right reaches; tx_run adds it */
+    bool control;     /* runs against the control schema, without a tenant */
     bool writes;
 };
 

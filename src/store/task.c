@@ -220,3 +220,25 @@ enum rc execution_expire(struct tx *tx, struct arena *a, usec_t now, int64_t *re
     args_time(&args, now);
     return number(tx, SQL_execution_expire, &args, ret);
 }
+
+enum rc target_page(struct tx *tx, struct arena *a, struct uuid group, struct slice search, struct slice after_key,
+                    struct uuid after_id, int limit, struct target_row **ret, size_t *ret_n)
+{
+    struct sql_args args;
+    struct rows r;
+    args_init(&args, a);
+    args_uuid(&args, group);
+    args_slice(&args, search);
+    args_slice(&args, after_key);
+    args_uuid(&args, after_id);
+    args_int(&args, limit);
+    enum rc rc = tx_run(tx, SQL_target_page, &args, &r);
+    if (rc != RC_OK)
+        return rc;
+    *ret = ARENA_ARRAY(a, struct target_row, r.n + 1);
+    *ret_n = (size_t)r.n;
+    for (int i = 0; i < r.n; i++)
+        (*ret)[i] = (struct target_row){rows_uuid(&r, i, 0), rows_slice(&r, i, 1), rows_slice(&r, i, 2),
+                                        rows_slice(&r, i, 3), rows_slice(&r, i, 4)};
+    return RC_OK;
+}

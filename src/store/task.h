@@ -38,6 +38,14 @@ struct task_target {
     int executions;
 };
 
+struct target_row { /* a device to choose */
+    struct uuid id;
+    struct slice name, group_name, os_family, sort_key;
+};
+/* Of group and below (nil: any), by name. */
+enum rc target_page(struct tx *tx, struct arena *a, struct uuid group, struct slice search, struct slice after_key,
+                    struct uuid after_id, int limit, struct target_row **ret, size_t *ret_n) MUST_CHECK;
+
 enum rc task_page(struct tx *tx, struct arena *a, struct slice type, usec_t after_time, struct uuid after_id, int limit,
                   struct task_row **ret, size_t *ret_n) MUST_CHECK;
 enum rc task_find(struct tx *tx, struct arena *a, struct uuid id, struct task_row *ret) MUST_CHECK;

@@ -15,8 +15,9 @@ CROSS JOIN LATERAL (
            count(*) FILTER (WHERE x.state = 'refused') AS refused,
            coalesce(avg(CASE WHEN x.ended_at IS NULL THEN x.progress ELSE 100 END), 0)::integer AS progress
     FROM {t}.execution x
-    WHERE x.task_id = t.id) e
-WHERE ($1::text IS NULL OR t.type = $1)
+    WHERE x.task_id = t.id AND {reach:(SELECT d.group_id FROM {t}.device d WHERE d.id = x.device_id)}) e
+WHERE (e.total > 0 OR {everything})
+  AND ($1::text IS NULL OR t.type = $1)
   AND ($2::timestamptz IS NULL OR (t.created_at, t.id) < ($2, $3::uuid))
 ORDER BY t.created_at DESC, t.id DESC
 LIMIT $4::integer;
@@ -35,8 +36,8 @@ CROSS JOIN LATERAL (
            count(*) FILTER (WHERE x.state = 'refused') AS refused,
            coalesce(avg(CASE WHEN x.ended_at IS NULL THEN x.progress ELSE 100 END), 0)::integer AS progress
     FROM {t}.execution x
-    WHERE x.task_id = t.id) e
-WHERE t.id = $1::uuid;
+    WHERE x.task_id = t.id AND {reach:(SELECT d.group_id FROM {t}.device d WHERE d.id = x.device_id)}) e
+WHERE t.id = $1::uuid AND (e.total > 0 OR {everything});
 
 -- name: task_insert
 INSERT INTO {t}.task (id, type, name, settings, detection_id, created_at, created_by, expires_at)
@@ -44,7 +45,7 @@ VALUES ($1::uuid, $2::text, $3::text, $4::jsonb, $5::uuid, $6::timestamptz, $7::
 
 -- name: task_lock_devices
 -- doc: Locks the targets in the order that agents' writes use and gives those that exist.
-SELECT d.id FROM {t}.device d WHERE d.id = ANY ($1::uuid[]) ORDER BY d.id FOR UPDATE;
+SELECT d.id FROM {t}.device d WHERE d.id = ANY ($1::uuid[]) AND {reach:d.group_id} ORDER BY d.id FOR UPDATE;
 
 -- name: task_assign
 -- doc: One execution per device ($1 execution ids, $2 devices of the same order), and a new revision for each. Gives device and revision.
@@ -70,6 +71,7 @@ JOIN {t}.device d ON d.id = x.device_id
 WHERE ($1::uuid IS NULL OR x.task_id = $1)
   AND ($2::uuid IS NULL OR x.device_id = $2)
   AND ($3::text IS NULL OR x.state = $3)
+  AND {reach:d.group_id}
   AND ($4::timestamptz IS NULL OR (x.created_at, x.id) < ($4, $5::uuid))
 ORDER BY x.created_at DESC, x.id DESC
 LIMIT $6::integer;
@@ -78,7 +80,7 @@ LIMIT $6::integer;
 -- doc: Locks the devices of open executions of task $1 or of execution $2, in the order that agents' writes use.
 SELECT d.id
 FROM {t}.device d
-WHERE d.id IN (SELECT x.device_id FROM {t}.execution x WHERE (x.task_id = $1::uuid OR x.id = $2::uuid) AND x.ended_at IS NULL)
+WHERE d.id IN (SELECT x.device_id FROM {t}.execution x WHERE (x.task_id = $1::uuid OR x.id = $2::uuid) AND x.ended_at IS NULL) AND {reach:d.group_id}
 ORDER BY d.id
 FOR UPDATE;
 
@@ -90,6 +92,7 @@ WITH changed AS (
     SET state = CASE WHEN x.state = 'pending' THEN 'cancelled' ELSE 'cancelling' END,
         ended_at = CASE WHEN x.state = 'pending' THEN $3::timestamptz END
     WHERE (x.task_id = $1::uuid OR x.id = $2::uuid) AND x.ended_at IS NULL AND x.state <> 'cancelling'
+      AND EXISTS (SELECT 1 FROM {t}.device d WHERE d.id = x.device_id AND {reach:d.group_id})
     RETURNING x.device_id
 ), per_device AS (
     SELECT c.device_id, count(*)::integer AS n FROM changed c GROUP BY c.device_id
@@ -102,10 +105,33 @@ RETURNING d.id, d.revision, p.n;
 
 -- name: execution_exists
 -- doc: Whether task $1 or execution $2 exists at all.
-SELECT x.id FROM {t}.execution x WHERE x.task_id = $1::uuid OR x.id = $2::uuid LIMIT 1;
+SELECT x.id
+FROM {t}.execution x
+JOIN {t}.device d ON d.id = x.device_id
+WHERE (x.task_id = $1::uuid OR x.id = $2::uuid) AND {reach:d.group_id}
+LIMIT 1;
 
 -- name: execution_running
-SELECT count(*) FROM {t}.execution x WHERE x.ended_at IS NULL;
+SELECT count(*)
+FROM {t}.execution x
+WHERE x.ended_at IS NULL AND {reach:(SELECT d.group_id FROM {t}.device d WHERE d.id = x.device_id)};
+
+-- name: target_page
+-- doc: Devices to choose from, by name. $1 group (it and all below), $2 search, $3 name and $4 id of the last row before, $5 limit.
+SELECT d.id, d.name, g.name, d.os_family, lower(d.name)
+FROM {t}.device d
+JOIN {t}.device_group g ON g.id = d.group_id
+WHERE ($1::uuid IS NULL OR d.group_id IN (
+          WITH RECURSIVE below AS (
+              SELECT x.id FROM {t}.device_group x WHERE x.id = $1::uuid
+              UNION ALL
+              SELECT y.id FROM {t}.device_group y JOIN below b ON y.parent_id = b.id)
+          SELECT below.id FROM below))
+  AND ($2::text IS NULL OR position(lower($2) IN lower(d.name)) > 0)
+  AND ($3::text IS NULL OR (lower(d.name), d.id) > ($3, $4::uuid))
+  AND {reach:d.group_id}
+ORDER BY lower(d.name), d.id
+LIMIT $5::integer;
 
 -- name: execution_expire
 -- doc: Executions that nobody began in time end as refused. $1 now.

@@ -19,6 +19,24 @@ static void copy(char *out, size_t size, struct slice s)
     snprintf(out, size, SLICE_FMT, SLICE_ARG(slice_utf8_head(s, size - 1)));
 }
 
+static uint32_t read_entitlements(const struct rows *r, int i, struct arena *a)
+{
+    static const char *const names[] = {
+#define X(name) #name,
+        ENTITLEMENTS(X)
+#undef X
+    };
+    struct slice *found;
+    size_t n = rows_array(r, a, i, 13, &found);
+    uint32_t bits = 0;
+
+    for (size_t k = 0; k < n; k++)
+        for (unsigned e = 0; e < ENTITLEMENT_COUNT; e++)
+            if (slice_eq(found[k], slice_of(names[e])))
+                bits |= 1U << e;
+    return bits;
+}
+
 static void read_tenant(const struct rows *r, int i, struct arena *a, struct tenant *t)
 {
     t->no = (int)rows_int(r, i, 0);
@@ -34,7 +52,7 @@ static void read_tenant(const struct rows *r, int i, struct arena *a, struct ten
     t->ca_pem = arena_cstr(a, rows_slice(r, i, 10));
     t->min_interval = (int)rows_int(r, i, 11);
     t->api_rate = (int)rows_int(r, i, 12);
-    t->multi_user = rows_bool(r, i, 13);
+    t->entitlements = read_entitlements(r, i, a);
 }
 
 enum rc tenant_read_all(struct tx *tx, struct arena *a, struct tenant **ret, size_t *ret_n)

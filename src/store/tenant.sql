@@ -9,7 +9,7 @@ SELECT r.value FROM control.revision r;
 -- doc: Every tenant that is served, with what its plan limits.
 SELECT t.no, t.slice, t.id, t.name, t.plan, t.time_zone, t.status, t.suspended_reason, t.seats, t.over_seats_since, t.ca_pem,
        (p.body #>> '{limits,min_interval}')::integer, (p.body #>> '{limits,api_per_minute}')::integer,
-       (p.body #>> '{entitlements,multi_user}')::boolean
+       ARRAY(SELECT e.key FROM jsonb_each(p.body -> 'entitlements') e WHERE e.value = 'true')
 FROM control.tenant t
 LEFT JOIN control.plan p ON p.id = t.plan
 WHERE t.status IN ('active', 'suspended')

@@ -3,6 +3,7 @@
 #include "call/call.h"
 #include "call/make_scope.h"
 #include "tenant/tenant.h"
+#include <stdio.h>
 
 static void release(void *snapshot)
 {
@@ -69,6 +70,11 @@ enum stage_result tenant_stage(struct call *c)
     t = scope_tenant(c->scope);
     if (t->status == TENANT_SUSPENDED && principal_kind(c->principal) == PRINCIPAL_USER) {
         fault_reason(c, RC_DENIED, PROBLEM_tenant_suspended, t->suspended_reason);
+        return STAGE_DONE;
+    }
+    if (c->route->entitlement && !(t->entitlements & c->route->entitled)) {
+        snprintf(c->fault.allowed, sizeof(c->fault.allowed), "%s", c->route->entitlement);
+        fault(c, RC_DENIED, PROBLEM_plan_lacks);
         return STAGE_DONE;
     }
     return STAGE_NEXT;

@@ -10,16 +10,19 @@
 #include "common/must.h"
 #include "common/params.h"
 #include "identity/identity.h"
+#include "identity/statement.h"
 #include "push/channel.h"
 #include "push/presence.h"
 #include "push/wake.h"
 #include "quota/quota.h"
+#include "store/audit.h"
 #include "store/detection.h"
 #include "store/device.h"
 #include "store/enrolment.h"
 #include "store/session.h"
 #include "store/task.h"
 #include "tenant/tenant.h"
+#include "worker/refusals.h"
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -33,6 +36,9 @@ enum {
     SESSION_DAYS = 30,
     IDLE_REQUESTS = 50 /* in a turn of the memory */
 };
+
+#define SEAL_USEC      (INT64_C(86400) * USEC_PER_SEC) /* a tenant's audit is sealed so often */
+#define SEAL_LOOK_USEC (INT64_C(3600) * USEC_PER_SEC)
 
 static const struct params *params;
 static struct db *db;
@@ -236,6 +242,74 @@ static void give_memory_back(void)
     before = requests;
 }
 
+/* ---- the audit */
+
+static void write_refusals(void)
+{
+    refusals_write(db);
+}
+
+/* Under the lock of the head, so that of several servers one seals. */
+static enum rc seal(struct arena *a, struct tx *tx, struct slice tenant, usec_t now)
+{
+    struct audit_head_signed head;
+    struct sha256 hash;
+    int64_t seq;
+    bool due = false;
+    enum rc rc = audit_head_lock(tx, a, &seq, &hash);
+    if (rc == RC_OK)
+        rc = audit_seal_due(tx, a, now - SEAL_USEC, &due);
+    if (rc != RC_OK || !due)
+        return rc;
+    if (!audit_head_sign(a, tenant, seq, &hash, now, &head))
+        return RC_UNAVAILABLE;
+    char at[CLOCK_RFC3339_SIZE];
+    struct audit_change said[] = {
+        {"sequence", SLICE_NONE, slice_of(arena_printf(a, "%lld", (long long)seq))},
+        {"hash", SLICE_NONE, head.hash},
+        {"at", SLICE_NONE, slice_of(clock_rfc3339(now, at))},
+        {"signature", SLICE_NONE, head.signature},
+    };
+    struct audit_row row = {.at = now,
+                            .name = SLICE("sekisho"),
+                            .address = "",
+                            .action = "audit.seal",
+                            .result = "done",
+                            .detail_json = audit_detail(a, said, sizeof said / sizeof said[0])};
+    rc = audit_insert(tx, a, &row);
+    if (rc == RC_OK)
+        count(C_audit_seals);
+    return rc;
+}
+
+static void seal_tenant(struct arena *a, int tenant_no)
+{
+    const struct tenant_scope *scope = tenant_scope_of(a, principal_service(a, tenant_no));
+    usec_t now = clock_now();
+    struct tx *tx;
+    bool due = false;
+    enum rc rc = tenant_tx(a, tenant_no, &tx);
+    if (rc == RC_OK) {
+        rc = audit_seal_due(tx, a, now - SEAL_USEC, &due);
+        if (rc == RC_OK && due)
+            rc = seal(a, tx, slice_of(scope_tenant(scope)->id), now);
+        rc = tx_end(&tx, rc);
+    }
+    if (rc != RC_OK && rc != RC_NOT_FOUND)
+        ev_warn(AREA_WORKER, "the audit could not be sealed", EV_INT("tenant", tenant_no), EV_RC(rc));
+}
+
+/* By the wall clock: a seal is a statement about a day. */
+static void seal_audits(void)
+{
+    static usec_t next;
+    usec_t now = clock_now();
+    if (now < next && next - now <= SEAL_LOOK_USEC)
+        return;
+    next = now + SEAL_LOOK_USEC;
+    each_tenant(seal_tenant);
+}
+
 /* ---- the chores */
 
 static struct {
@@ -246,6 +320,8 @@ static struct {
 } chores[] = {
     {"hints", mind_hints, 2, 2},
     {"identity", look_after_identity, 2, 2},
+    {"refusals", write_refusals, 1, 1},
+    {"seals", seal_audits, 2, 10},
     {"sweep", sweep, 20, 20},
     {"last contacts", flush_seen, 60, 60},
     {"seats", settle_seats, 60, 60},
@@ -302,5 +378,6 @@ void background_stop(void)
     pthread_mutex_unlock(&lock);
     must(pthread_join(thread, NULL) == 0);
     flush_seen();
+    write_refusals();
     db_free(&db);
 }

@@ -6,9 +6,11 @@
 #include "common/event.h"
 #include "common/must.h"
 #include "common/params.h"
+#include "store/access.h"
 #include "store/audit.h"
 #include "store/db.h"
 #include "worker/queue.h"
+#include "worker/refusals.h"
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -54,7 +56,10 @@ static enum rc in_transaction(struct call *c)
 
     if (rc != RC_OK)
         return rc;
-    rc = c->route->serve(c);
+    if (c->route->permission)
+        rc = access_enter(c, c->tx, c->route->permission);
+    if (rc == RC_OK)
+        rc = c->route->serve(c);
     if (rc == RC_OK && c->route->audit)
         rc = audit_write(c);
     if (rc == RC_OK)
@@ -77,6 +82,7 @@ static void serve(struct call *c)
         run_after(c);
     else
         answer_problem(c, rc);
+    refusals_note(c, rc);
 }
 
 static int64_t cpu_ns(void)

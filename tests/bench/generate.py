@@ -58,8 +58,8 @@ FROM r, d;
 RESET ROLE;
 """
 
-ACCOUNT = """INSERT INTO $s.account (id, name, display_name, password_hash, must_change, language, permissions, created_at)
-SELECT gen_random_uuid(), 'admin', 'Bench', '$h', false, 'en', a.permissions, now() FROM $b.account a LIMIT 1;
+ACCOUNT = """INSERT INTO $s.account (id, name, display_name, password_hash, must_change, language, set_ids, created_at)
+SELECT gen_random_uuid(), 'admin', 'Bench', '$h', false, 'en', a.set_ids, now() FROM $b.account a LIMIT 1;
 """
 
 
@@ -96,7 +96,8 @@ def furnish(h):
             f.write(put(ROWS, s=h.schema(name), n=scale.per_tenant, d=scale.per_tenant // 2))
     psql(h, "-f", str(script), timeout=900)
     step("statistics")
-    psql(h, "-c", f"VACUUM ANALYZE {h.schema('big')}.device", "-c", f"VACUUM ANALYZE {h.schema('big')}.detection", "-c", "CHECKPOINT")
+    psql(h, "-c", f"VACUUM ANALYZE {h.schema('big')}.device", "-c", f"VACUUM ANALYZE {h.schema('big')}.detection",
+         "-c", f"VACUUM ANALYZE {h.schema('big')}.seen", "-c", "CHECKPOINT")
     # Else the daemon would look at a thousand tenants while something is measured. Empty tables are left alone, as the daemon does
     # it: of a table that was found empty the planner believes that it stays so.
     script.write_text("".join(f"ANALYZE {tables};\n" for tables, in h.cell.sql(

@@ -9,6 +9,7 @@ import { tasks } from './tests/tasks.mjs';
 import { devices } from './tests/devices.mjs';
 import { tenants } from './tests/tenants.mjs';
 import { frame } from './tests/frame.mjs';
+import { access } from './tests/access.mjs';
 import { walk } from './tests/walk.mjs';
 
 const [demoFile, word = ''] = process.argv.slice(2);
@@ -23,7 +24,7 @@ const runner = createRunner({
 
 /** What one test leaves for later ones. */
 const world = { acme: null, kaede: null, device: null, detections: [], tasks: [] };
-for (const part of [signIn, mainJob, tasks, devices, tenants, frame, walk]) part(runner, stage, world);
+for (const part of [signIn, mainJob, tasks, devices, tenants, frame, access, walk]) part(runner, stage, world);
 
 runner.test(
   'the browser complained about nothing',

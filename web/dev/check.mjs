@@ -95,6 +95,7 @@ const checks = {
     await page.getByTestId('pager-range').filter({ hasText: '26–50 of 200' }).waitFor();
     await page.getByRole('button', { name: 'Previous page' }).click();
     await page.getByTestId('pager-range').filter({ hasText: '1–25 of 200' }).waitFor();
+    await page.locator('.sk-stale').waitFor({ state: 'detached' });
     assert.equal(await rows.first().getAttribute('data-row'), first);
     await page.goto(`${BASE}/devices?cursor=bm9uc2Vuc2U`);
     await page.getByRole('button', { name: 'First page' }).click();

@@ -5,6 +5,8 @@ import { createReadStream, existsSync, statSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { extname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { addAccess, holds, newPassword, newSecret, permissionsOf, record, setView, signed, totp, userView } from './access.mjs';
+import { contractRoutes, problemTexts } from './contract.mjs';
 import { deviceDetail, finish, makeDetection, makeTask, makeTenant, recount, randomness, software } from './data.mjs';
 
 const PORT = Number(process.env.SEKISHO_FAKE_PORT ?? 8444);
@@ -20,21 +22,9 @@ const tokens = new Map(); // access token -> session
 const streams = new Set();
 const failures = new Map();
 
-const TEXTS = {
-  unauthenticated: [401, 'Sign in first.', 'サインインしてください。'],
-  token_expired: [401, 'The access token has expired; refresh it.', 'アクセス トークンの有効期限が切れました。'],
-  session_ended: [401, 'The session has ended; sign in again.', 'セッションは終了しました。もう一度サインインしてください。'],
-  sign_in_failed: [401, 'The name or the password is wrong.', '名前またはパスワードが違います。'],
-  sign_in_locked: [429, 'Too many failed sign-ins; try again later.', 'サインインの失敗が続いたためロックされています。しばらくしてからもう一度お試しください。'],
-  tenant_suspended: [403, "This company's service is suspended: unpaid. Its devices stay protected.", 'この会社のサービスは停止中です: 料金未納 端末の保護は継続しています。'],
-  password_change_required: [403, 'Change the password first; nothing else is allowed until then.', '先にパスワードを変更してください。'],
-  password_wrong: [422, 'The current password is wrong.', '現在のパスワードが違います。'],
-  field_format: [422, 'The field is not in the right form.', '項目の形式が正しくありません。'],
-  name_taken: [409, 'The name is in use already.', 'この名前はすでに使われています。'],
-  not_found: [404, 'It does not exist, or not any more.', '対象が存在しないか、すでに削除されています。'],
-  cursor_invalid: [422, 'The cursor is not one of this list with these filters; start again without it.', 'カーソルがこの一覧のものではありません。カーソルなしでやり直してください。'],
-  internal: [500, 'An error on our side; the trace id helps us to find it.', 'サーバー側でエラーが発生しました。トレース ID をお知らせください。'],
-};
+const TEXTS = problemTexts();
+const RULES = contractRoutes();
+Object.values(tenants).forEach(addAccess);
 
 class Refusal extends Error {
   constructor(code, extra = {}, headers = {}) {
@@ -102,12 +92,21 @@ const ROUTES = [
     if (tenant === 'closed') throw new Refusal('tenant_suspended');
     const failed = failures.get(body.name) ?? 0;
     if (failed >= 3) throw new Refusal('sign_in_locked', { resets_at: new Date(Date.now() + 90_000).toISOString() }, { 'Retry-After': '90' });
-    if (!tenants[tenant] || body.password === 'wrong' || !['admin', 'fresh'].includes(user)) {
+    const account = tenants[tenant]?.users.find((one) => one.name === user && one.enabled);
+    if (!account || body.password === 'wrong' || (account.password && account.password !== body.password)) {
       failures.set(body.name, failed + 1);
+      if (tenants[tenant]) record(tenants[tenant], { user, action: 'session.sign_in', result: 'denied' });
       throw new Refusal('sign_in_failed');
     }
+    if (account.two_factor_at && body.code === undefined) throw new Refusal('second_factor_required');
+    if (account.two_factor_at && body.code !== totp(account.secret)) {
+      if (!account.recovery.includes(body.code)) throw new Refusal('second_factor_wrong', { field: 'code' });
+      account.recovery = account.recovery.filter((one) => one !== body.code);
+    }
     failures.delete(body.name);
-    const session = { id: ids.uuid(), tenant, user, language: body.language ?? 'en', mustChange: user === 'fresh', created_at: new Date().toISOString(), user_agent: request.headers['user-agent'] ?? '' };
+    account.last_sign_in_at = new Date().toISOString();
+    record(tenants[tenant], { user, user_id: account.id, action: 'session.sign_in' });
+    const session = { id: ids.uuid(), tenant, user, account, language: body.language ?? 'en', mustChange: account.must_change_password, created_at: new Date().toISOString(), user_agent: request.headers['user-agent'] ?? '' };
     const cookie = ids.hex(32);
     sessions.set(cookie, session);
     set('Set-Cookie', `sekisho_refresh=${cookie}; HttpOnly; SameSite=Strict; Path=/api/v1`);
@@ -115,12 +114,15 @@ const ROUTES = [
   }, 'open'],
   ['POST', '/api/v1/session/refresh', ({ session }) => grant(session), 'cookie'],
   ['POST', '/api/v1/sign-out', ({ session, cookie }) => { sessions.delete(cookie); tokens.delete(session.token); }, 'cookie'],
-  ['POST', '/api/v1/session/password', ({ session, body }) => {
-    if (body.current === 'wrong') throw new Refusal('password_wrong', { field: 'current' });
-    session.mustChange = false;
+  ['POST', '/api/v1/session/password', (context) => {
+    const { session, body } = context;
+    if (body.current === 'wrong' || (session.account.password && session.account.password !== body.current)) throw new Refusal('password_wrong', { field: 'current' });
+    session.mustChange = session.account.must_change_password = false;
+    session.account.password = body.new;
+    note(context, 'user.password_change', 'user', session.account);
     return grant(session);
   }],
-  ['GET', '/api/v1/sessions', ({ session }) => ({ items: [...sessions.values()].filter((one) => one.tenant === session.tenant).map((one) => ({ id: one.id, created_at: one.created_at, last_used_at: new Date().toISOString(), address: '192.0.2.17', user_agent: one.user_agent, current: one === session })) })],
+  ['GET', '/api/v1/sessions', ({ session }) => ({ items: [...sessions.values()].filter((one) => one.account === session.account).map((one) => ({ id: one.id, created_at: one.created_at, last_used_at: new Date().toISOString(), address: '192.0.2.17', user_agent: one.user_agent, current: one === session })) })],
   ['DELETE', '/api/v1/sessions/:id', ({ params }) => { for (const [cookie, one] of sessions) if (one.id === params[0]) { sessions.delete(cookie); tokens.delete(one.token); } }],
   ['GET', '/api/v1/me', ({ session, tenant }) => me(session, tenant)],
   ['PATCH', '/api/v1/me', ({ session, tenant, body }) => { session.language = body.language; return me(session, tenant); }],
@@ -182,6 +184,7 @@ const ROUTES = [
     const bad = body.scan?.targets?.findIndex((target) => !target.startsWith('/')) ?? -1;
     if (bad >= 0) throw new Refusal('field_format', { field: `scan.targets[${bad}]`, allowed: ['absolute path'] });
     const task = makeTask(tenant, { ...body, by: session.user });
+    note({ tenant, session }, 'task.create', 'task', { id: task.id, name: task.type });
     hint(tenant, 'tasks');
     return [201, taskView(tenant, task)];
   }],
@@ -203,6 +206,109 @@ const ROUTES = [
     return [201, { token, secret: `skt_${ids.hex(48)}`, agent_host: 'agents.sekisho.example', agent_port: 2222, ca_pem: `-----BEGIN CERTIFICATE-----\n${Buffer.from(ids.hex(300)).toString('base64').replace(/(.{64})/g, '$1\n')}\n-----END CERTIFICATE-----\n` }];
   }],
   ['DELETE', '/api/v1/enrolment-tokens/:id', ({ tenant, params }) => { find(tenant.tokens, params[0]).revoked = true; hint(tenant, 'enrolment'); }],
+  ['POST', '/api/v1/me/two-factor', ({ session, body }) => {
+    proof(session, body);
+    session.account.pending = newSecret();
+    return { secret: session.account.pending, uri: `otpauth://totp/Sekisho:${session.tenant}%2F${session.user}?secret=${session.account.pending}&issuer=Sekisho` };
+  }],
+  ['DELETE', '/api/v1/me/two-factor', (context) => {
+    proof(context.session, context.body);
+    Object.assign(context.session.account, { two_factor_at: undefined, secret: undefined, recovery: [] });
+    note(context, 'user.two_factor_end', 'user', context.session.account);
+  }],
+  ['POST', '/api/v1/me/two-factor/confirm', (context) => {
+    const { account } = context.session;
+    if (!account.pending) throw new Refusal('second_factor_absent');
+    if (context.body.code !== totp(account.pending)) throw new Refusal('second_factor_wrong', { field: 'code' });
+    Object.assign(account, { secret: account.pending, pending: undefined, two_factor_at: new Date().toISOString(), recovery: Array.from({ length: 10 }, () => `${ids.hex(5)}-${ids.hex(5)}`) });
+    note(context, 'user.two_factor_begin', 'user', account);
+    hint(context.tenant, 'users');
+    return { codes: account.recovery };
+  }],
+  ['GET', '/api/v1/targets', ({ tenant, query }) => {
+    const rows = tenant.devices.filter((device) => !query.has('search') || has(device.name, query.get('search'))).map(({ id, name, group_name, os_family }) => ({ id, name, group_name, os_family }));
+    return page(sorted(rows, query, 'name', 'asc'), query, false);
+  }],
+  ['GET', '/api/v1/users', ({ tenant, session, query }) => {
+    const rows = tenant.users.filter((user) => (!query.has('search') || [user.name, user.display_name, user.email].some((text) => has(text, query.get('search')))) && (!query.has('set') || user.set_ids.includes(query.get('set'))) && (!query.has('enabled') || String(user.enabled) === query.get('enabled')));
+    return page(sorted(rows, query, 'name', 'asc').map((user) => userView(tenant, user, session.account)), query);
+  }],
+  ['POST', '/api/v1/users', (context) => {
+    const { tenant, session, body } = context;
+    if (!/^[\w.@+-]+$/.test(body.name)) throw new Refusal('field_format', { field: 'name', allowed: ['letters, digits and . _ @ + -'] });
+    if (tenant.users.some((user) => user.name === body.name)) throw new Refusal('name_taken', { field: 'name' });
+    within(tenant, session, body.set_ids);
+    const user = { email: '', two_factor_required: false, ...body, id: ids.uuid(), enabled: true, must_change_password: true, created_at: new Date().toISOString(), revision: 1, recovery: [], password: newPassword() };
+    tenant.users.push(user);
+    note(context, 'user.create', 'user', user, [{ field: 'name', after: user.name }, { field: 'display_name', after: user.display_name }]);
+    hint(tenant, 'users');
+    return [201, { user: userView(tenant, user, session.account), password: user.password }];
+  }],
+  ['GET', '/api/v1/users/:id', ({ tenant, session, params }) => userView(tenant, find(tenant.users, params[0]), session.account)],
+  ['PUT', '/api/v1/users/:id', (context) => {
+    const { tenant, session, params, body } = context;
+    const user = find(tenant.users, params[0]);
+    if (user.revision !== body.revision) throw new Refusal('conflict');
+    if (user === session.account && (!body.enabled || body.set_ids.join() !== user.set_ids.join())) throw new Refusal('own_rights');
+    within(tenant, session, body.set_ids);
+    const before = { ...user };
+    Object.assign(user, { email: '', home_group_id: undefined, two_factor_required: false }, body, { revision: user.revision + 1 });
+    if (!user.enabled) endSessions(user);
+    note(context, 'user.update', 'user', user, diff(before, user, ['display_name', 'email', 'language', 'enabled', 'two_factor_required']));
+    hint(tenant, 'users');
+    return userView(tenant, user, session.account);
+  }],
+  ['DELETE', '/api/v1/users/:id', (context) => {
+    const user = find(context.tenant.users, context.params[0]);
+    endSessions(user);
+    context.tenant.users = context.tenant.users.filter((one) => one !== user);
+    note(context, 'user.remove', 'user', user);
+    hint(context.tenant, 'users');
+  }],
+  ['POST', '/api/v1/users/:id/password', (context) => {
+    const user = find(context.tenant.users, context.params[0]);
+    endSessions(user);
+    Object.assign(user, { password: newPassword(), must_change_password: true, locked_until: undefined, revision: user.revision + 1 });
+    note(context, 'user.password_reset', 'user', user);
+    hint(context.tenant, 'users');
+    return { user: userView(context.tenant, user, context.session.account), password: user.password };
+  }],
+  ['DELETE', '/api/v1/users/:id/two-factor', (context) => {
+    const user = find(context.tenant.users, context.params[0]);
+    Object.assign(user, { two_factor_at: undefined, secret: undefined, recovery: [], revision: user.revision + 1 });
+    note(context, 'user.two_factor_reset', 'user', user);
+    hint(context.tenant, 'users');
+  }],
+  ['GET', '/api/v1/users/:id/sessions', ({ tenant, session, params }) => ({ items: [...sessions.values()].filter((one) => one.account === find(tenant.users, params[0])).map((one) => ({ id: one.id, created_at: one.created_at, last_used_at: new Date().toISOString(), address: '192.0.2.17', user_agent: one.user_agent, current: one === session })) })],
+  ['DELETE', '/api/v1/users/:id/sessions', (context) => {
+    const user = find(context.tenant.users, context.params[0]);
+    note(context, 'user.sessions_end', 'user', user);
+    return { changed: endSessions(user) };
+  }],
+  ['GET', '/api/v1/permission-sets', ({ tenant, session }) => ({ items: tenant.sets.map((set) => setView(tenant, set, session.account)) })],
+  ['POST', '/api/v1/permission-sets', (context) => [201, writeSet(context)]],
+  ['GET', '/api/v1/permission-sets/:id', ({ tenant, session, params }) => setView(tenant, find(tenant.sets, params[0]), session.account)],
+  ['PUT', '/api/v1/permission-sets/:id', (context) => writeSet(context, find(context.tenant.sets, context.params[0]))],
+  ['DELETE', '/api/v1/permission-sets/:id', (context) => {
+    const { tenant } = context;
+    const set = find(tenant.sets, context.params[0]);
+    const used = tenant.users.filter((user) => user.set_ids.includes(set.id)).length;
+    if (used > 0) throw new Refusal('set_in_use', { used });
+    tenant.sets = tenant.sets.filter((one) => one !== set);
+    note(context, 'permission_set.remove', 'permission_set', set);
+    hint(tenant, 'users');
+  }],
+  ['GET', '/api/v1/audit', ({ tenant, query }) => {
+    const is = (row, name, field = name) => !query.has(name) || row[field] === query.get(name);
+    const rows = tenant.audit.filter((row) => is(row, 'user', 'user_id') && is(row, 'object', 'object_id') && is(row, 'domain') && is(row, 'action') && is(row, 'result') && (!query.has('from') || Date.parse(row.at) >= Date.parse(query.get('from'))) && (!query.has('to') || Date.parse(row.at) < Date.parse(query.get('to'))) && (!query.has('search') || [row.user, row.object_name, row.address].some((text) => has(text, query.get('search')))));
+    return page(rows, query, false);
+  }],
+  ['GET', '/api/v1/audit/head', ({ tenant }) => {
+    const [{ sequence, hash }] = tenant.audit;
+    const at = new Date().toISOString();
+    const statement = `sekisho audit head 1\n${tenant.id}\n${sequence}\n${hash}\n${at}\n`;
+    return { tenant: tenant.id, sequence, hash, at, statement, ...signed(statement) };
+  }],
   // Not in the contract: makes a detection at once, for trying live updates.
   ['POST', '/api/dev/detection', ({ query }) => {
     const tenant = tenants[query.get('tenant') ?? 'acme'];
@@ -215,7 +321,52 @@ const ROUTES = [
 ].map(([method, path, handle, auth = 'user']) => ({ method, pattern: new RegExp(`^${path.replace(/:id/g, '([^/]+)')}$`), handle, auth }));
 
 function me(session, tenant) {
-  return { user_id: session.id, name: session.user, display_name: session.tenant === 'kaede' ? '高橋 健一' : 'Alex Novak', language: session.language, tenant: session.tenant, tenant_name: tenant.title, plan: tenant.plan, seats: tenant.seats, seats_used: tenant.devices.length, time_zone: 'Asia/Tokyo', min_interval: tenant.plan === 'lite' ? 1200 : 60, permissions: ['devices.write', 'detections.write', 'tasks.write', 'enrolment.write'] };
+  const { id, name, display_name, two_factor_at, two_factor_required } = session.account;
+  return { user_id: id, name, display_name, language: session.language, tenant: session.tenant, tenant_name: tenant.title, plan: tenant.plan, seats: tenant.seats, seats_used: tenant.devices.length, time_zone: 'Asia/Tokyo', min_interval: tenant.plan === 'lite' ? 1200 : 60, permissions: permissionsOf(tenant, session.account), entitlements: tenant.entitlements, two_factor: Boolean(two_factor_at), two_factor_required };
+}
+
+function endSessions(account) {
+  let ended = 0;
+  for (const [cookie, one] of sessions) {
+    if (one.account !== account) continue;
+    sessions.delete(cookie);
+    tokens.delete(one.token);
+    ended += 1;
+  }
+  return ended;
+}
+
+const proof = (session, body) => {
+  if (body.password === 'wrong' || (session.account.password && session.account.password !== body.password)) throw new Refusal('password_wrong', { field: 'password' });
+};
+
+function note({ tenant, session }, action, domain, object, changes = []) {
+  record(tenant, { user: session.user, user_id: session.account.id, session_id: session.id, action, domain, object_id: object?.id, object_name: object?.name ?? '', changes });
+}
+
+function within(tenant, session, setIds) {
+  for (const [index, id] of setIds.entries()) if (!tenant.sets.some((set) => set.id === id)) throw new Refusal('set_unknown', { field: `set_ids[${index}]` });
+  const lacking = permissionsOf(tenant, { set_ids: setIds }).find((right) => !holds(permissionsOf(tenant, session.account), right));
+  if (lacking) throw new Refusal('rights_exceeded', { field: 'set_ids', allowed: [lacking] });
+}
+
+const diff = (before, after, fields) => fields.filter((field) => String(before[field] ?? '') !== String(after[field] ?? '')).map((field) => ({ field, before: String(before[field] ?? ''), after: String(after[field] ?? '') }));
+
+function writeSet(context, set) {
+  const { tenant, session, body } = context;
+  if (tenant.sets.some((one) => one !== set && one.name.toLowerCase() === body.name.toLowerCase())) throw new Refusal('name_taken', { field: 'name' });
+  if (set && set.revision !== body.revision) throw new Refusal('conflict');
+  const lacking = body.rights.find((right) => right.allow !== 'none' && !holds(permissionsOf(tenant, session.account), `${right.functionality}.${right.allow}`));
+  if (lacking) throw new Refusal('rights_exceeded', { field: `rights[${body.rights.indexOf(lacking)}].allow`, allowed: [`${lacking.functionality}.${lacking.allow}`] });
+  const values = { name: body.name, description: body.description ?? '', group_ids: body.group_ids, rights: body.rights, changed_at: new Date().toISOString() };
+  const flat = (one) => ({ name: one?.name, description: one?.description, groups: one?.group_ids.map((id) => find(tenant.groups, id).name).join(', '), ...Object.fromEntries((one?.rights ?? []).map((right) => [right.functionality, right.deny === 'none' ? right.allow : `${right.allow}, deny ${right.deny}`])) });
+  const changes = diff(flat(set), flat(values), ['name', 'description', 'groups', ...body.rights.map((right) => right.functionality)]);
+  const kept = set ?? { id: ids.uuid(), built_in: false, revision: 0 };
+  if (!set) tenant.sets.push(kept);
+  Object.assign(kept, values, { revision: kept.revision + 1 });
+  note(context, set ? 'permission_set.update' : 'permission_set.create', 'permission_set', kept, changes);
+  hint(tenant, 'users');
+  return setView(tenant, kept, session.account);
 }
 
 function hint(tenant, topic) {
@@ -251,6 +402,11 @@ async function answerApi(request, response, url) {
     if (!route) throw new Refusal('not_found');
     const caller = authenticate(request, route.auth);
     if (caller.session?.mustChange && route.auth === 'user' && !url.pathname.endsWith('/password')) throw new Refusal('password_change_required');
+    const { account } = caller.session ?? {};
+    if (account?.two_factor_required && !account.two_factor_at && route.auth === 'user' && !/\/(me|me\/two-factor|me\/two-factor\/confirm|session\/password)$/.test(url.pathname)) throw new Refusal('second_factor_setup_required');
+    const rule = RULES.find((one) => one.method === request.method && one.pattern.test(url.pathname));
+    if (rule?.entitlement && !caller.tenant.entitlements.includes(rule.entitlement)) throw new Refusal('plan_lacks', { allowed: [rule.entitlement] });
+    if (account && rule?.permission.includes('.') && !holds(permissionsOf(caller.tenant, account), rule.permission)) throw new Refusal('permission_denied', { allowed: [rule.permission] });
     const params = route.pattern.exec(url.pathname).slice(1);
     const result = route.handle({ ...caller, request, params, query: url.searchParams, body: await readBody(request), set: (name, value) => { headers[name] = value; } });
     const [status, body] = Array.isArray(result) ? result : [result === undefined ? 204 : 200, result];
@@ -261,7 +417,7 @@ async function answerApi(request, response, url) {
     if (code === 'internal') console.error(error);
     const text = TEXTS[code];
     response.writeHead(text[0], { ...headers, ...error.headers, 'Content-Type': 'application/problem+json' });
-    response.end(JSON.stringify({ type: `urn:sekisho:${code}`, title: text[language], status: text[0], code, ...error.extra }));
+    response.end(JSON.stringify({ type: `urn:sekisho:${code}`, title: text[language].replace(/\{(\w+)\}/g, (_whole, name) => String((name === 'until' ? error.extra?.resets_at : error.extra?.[name]) ?? '…')), status: text[0], code, ...error.extra }));
   }
 }
 
@@ -315,4 +471,4 @@ createServer((request, response) => {
   const url = new URL(request.url, 'http://localhost');
   if (url.pathname.startsWith('/api/')) void answerApi(request, response, url);
   else answerFile(response, url);
-}).listen(PORT, '127.0.0.1', () => console.log(`http://127.0.0.1:${PORT}  acme/admin, kaede/admin, acme/fresh (any password but "wrong"), closed/x`));
+}).listen(PORT, '127.0.0.1', () => console.log(`http://127.0.0.1:${PORT}  acme/admin, kaede/admin, acme/fresh, acme/tasks, acme/nobody (any password but "wrong"), closed/x`));

@@ -173,6 +173,11 @@ class Visitor {
     });
   }
 
+  /** Whether the company's plan includes something. */
+  async offers(part) {
+    return (await this.api('/api/v1/me')).body.entitlements.includes(part);
+  }
+
   async shoot(file) {
     await this.page.screenshot({ path: `${OUT}${file}.png` });
   }

@@ -75,8 +75,8 @@ class Life(Base):
         self.assertEqual(groups["group.lost_and_found"], "lost_and_found")
         self.assertIn("大阪支店", groups)
         self.assertEqual(self.cell.sql(f"SELECT count(*) FROM t_{no}.device_group WHERE parent_id IS NULL"), [("1",)])
-        (account,) = self.cell.sql(f"SELECT name, display_name, language, must_change, left(password_hash, 9), permissions FROM t_{no}.account")
-        self.assertEqual(account, ("admin", "髙橋 葵", "ja", "t", "$argon2id", str(2**32 - 1)))
+        (account,) = self.cell.sql(f"SELECT name, display_name, language, must_change, left(password_hash, 9), set_ids FROM t_{no}.account")
+        self.assertEqual(account, ("admin", "髙橋 葵", "ja", "t", "$argon2id", "{5e000000-0000-4000-8000-000000000001}"))
         self.assertEqual(self.cell.value(f"SELECT count(*) FROM control.enrolment_index i JOIN t_{no}.enrolment_token t ON t.id = i.token_id WHERE i.tenant_no = {no}"), "2")
         ca = self.cell.value(f"SELECT ca_pem FROM control.tenant WHERE no = {no}")
         text = subprocess.run(["openssl", "x509", "-noout", "-text"], input=ca, text=True, stdout=subprocess.PIPE, check=True, timeout=20).stdout
@@ -270,6 +270,8 @@ class Migrations(Base):
         super().setUpClass()
         cls.shipped = set(cls.migrations.rglob("*.sql"))
         cls.control = len(list((cls.migrations / "control").glob("*.sql")))  # versions that there are
+        cls.last = len(list((cls.migrations / "tenant").glob("*.sql")))
+        cls.next = f"{cls.last + 1:04}"
 
     def setUp(self):
         for p in set(self.migrations.rglob("*.sql")) - self.shipped:
@@ -282,11 +284,11 @@ class Migrations(Base):
             self.create(n)
         nos = {n: self.cell.ctl_json("tenant", "show", n)["no"] for n in names}
         self.cell.sql(f"CREATE TABLE t_{nos['m3x']}.marker (i int)")
-        self.add("tenant", "0002-add-marker.sql", "ALTER TABLE {t}.device ADD COLUMN note text;\nCREATE TABLE {t}.marker (id uuid PRIMARY KEY);\nGRANT SELECT ON {t}.marker TO {r};\n")
+        self.add("tenant", f"{self.next}-add-marker.sql", "ALTER TABLE {t}.device ADD COLUMN note text;\nCREATE TABLE {t}.marker (id uuid PRIMARY KEY);\nGRANT SELECT ON {t}.marker TO {r};\n")
         out = self.refused(1, "1 of ", "migrate", "run")
         self.assertIn(f"Tenant {nos['m3x']}: relation \"marker\" already exists", out)
         s = self.status()
-        self.assertEqual((s["tenants_behind"], s["oldest_version"], s["tenant_latest"]), (1, 1, 2))
+        self.assertEqual((s["tenants_behind"], s["oldest_version"], s["tenant_latest"]), (1, self.last, self.last + 1))
         self.assertEqual(self.cell.value(f"SELECT count(*) FROM pg_attribute WHERE attrelid = 't_{nos['m3x']}.device'::regclass AND attname = 'note'"), "0")
         self.cell.sql(f"DROP TABLE t_{nos['m3x']}.marker")
         got = self.cell.ctl_json("migrate", "run", "--connections", "4")
@@ -295,14 +297,16 @@ class Migrations(Base):
         self.assertEqual(self.cell.ctl_json("migrate", "run")["tenants_migrated"], 0)
         # A new schema comes with all versions, each noted.
         no = self.create("later")["no"]
-        self.assertEqual(self.cell.value(f"SELECT array_agg(version ORDER BY version) FROM control.tenant_migration WHERE tenant_no = {no}"), "{1,2}")
+        self.assertEqual(self.cell.value(f"SELECT array_agg(version ORDER BY version) FROM control.tenant_migration WHERE tenant_no = {no}"),
+                         "{" + ",".join(str(v) for v in range(1, self.last + 2)) + "}")
 
     def tearDown(self):
         """Puts the cell back to the version that it began with, as no product code would, for the next test."""
         for no, in self.cell.sql("SELECT no FROM control.tenant WHERE status IN ('pooled', 'active')"):
             self.cell.sql(f"DROP TABLE IF EXISTS t_{no}.marker; ALTER TABLE t_{no}.device DROP COLUMN IF EXISTS note; "
                           f"ALTER TABLE t_{no}.device_group DROP COLUMN IF EXISTS note")
-        self.cell.sql(f"DELETE FROM control.tenant_migration WHERE version > 1; UPDATE control.tenant SET schema_version = 1 WHERE schema_version > 1; DELETE FROM control.migration WHERE version > {self.control}")
+        self.cell.sql(f"DELETE FROM control.tenant_migration WHERE version > {self.last}; "
+                      f"UPDATE control.tenant SET schema_version = {self.last} WHERE schema_version > {self.last}; DELETE FROM control.migration WHERE version > {self.control}")
 
     def test_2_changed_file(self):
         """A file that was changed after it was applied is found and named, whichever it is."""
@@ -317,8 +321,8 @@ class Migrations(Base):
             self.cell.ctl("migrate", "status")
 
     def test_3_bad_files(self):
-        for name, text, sentence in (("0003-skip-two.sql", "SELECT 1;", "number 0002 is missing"), ("0002_bad.sql", "SELECT 1;", "a migration is called NNNN-verb-noun.sql"),
-                                     ("0002-no-end.sql", "SELECT 1", "line 1: a statement, quote or comment does not end")):
+        for name, text, sentence in ((f"{self.last + 2:04}-skip-one.sql", "SELECT 1;", f"number {self.next} is missing"), (f"{self.next}_bad.sql", "SELECT 1;", "a migration is called NNNN-verb-noun.sql"),
+                                     (f"{self.next}-no-end.sql", "SELECT 1", "line 1: a statement, quote or comment does not end")):
             self.add("tenant", name, text)
             self.refused(3, sentence, "migrate", "run")
             (self.migrations / "tenant" / name).unlink()
@@ -339,10 +343,10 @@ class Migrations(Base):
     def test_5_killed_half_way(self):
         """kill -9 of the command in the middle: run again, it goes on; no tenant is half migrated."""
         self.cell.ctl("pool", "fill", "--to", "40", timeout=120)
-        self.add("tenant", "0002-add-marker.sql", "CREATE TABLE {t}.marker (id uuid PRIMARY KEY);\nSELECT pg_sleep(0.2);\nALTER TABLE {t}.device ADD COLUMN note text;\n")
+        self.add("tenant", f"{self.next}-add-marker.sql", "CREATE TABLE {t}.marker (id uuid PRIMARY KEY);\nSELECT pg_sleep(0.2);\nALTER TABLE {t}.device ADD COLUMN note text;\n")
         p = subprocess.Popen([program("sekishoctl"), "--config", str(self.cell.config), "migrate", "run"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         until = time.monotonic() + 60
-        while time.monotonic() < until and self.cell.value("SELECT count(*) FROM control.tenant WHERE schema_version = 2") == "0":
+        while time.monotonic() < until and self.cell.value(f"SELECT count(*) FROM control.tenant WHERE schema_version = {self.last + 1}") == "0":
             time.sleep(0.05)
         p.send_signal(signal.SIGKILL)
         p.wait(20)
@@ -357,7 +361,7 @@ class Migrations(Base):
 
     def test_6_two_runners(self):
         """Two runs at once: one waits for the other, each tenant is migrated once."""
-        self.add("tenant", "0002-add-marker.sql", "CREATE TABLE {t}.marker (id uuid PRIMARY KEY);\n")
+        self.add("tenant", f"{self.next}-add-marker.sql", "CREATE TABLE {t}.marker (id uuid PRIMARY KEY);\n")
         jobs = [subprocess.Popen([program("sekishoctl"), "--config", str(self.cell.config), "migrate", "run"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) for _ in range(2)]
         for j in jobs:
             out, _ = j.communicate(timeout=90)
@@ -367,7 +371,7 @@ class Migrations(Base):
     def test_7_lock_is_waited_for(self):
         """A tenant whose table is held is tried again, and does not make the run wait for ever."""
         no = self.cell.value("SELECT no FROM control.tenant WHERE id = 'm0x'")
-        self.add("tenant", "0002-add-marker.sql", "ALTER TABLE {t}.device ADD COLUMN note text;\n")
+        self.add("tenant", f"{self.next}-add-marker.sql", "ALTER TABLE {t}.device ADD COLUMN note text;\n")
         held = subprocess.Popen(["psql", "-X", "-q", self.cell.conninfo("postgres")], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
         held.stdin.write(f"BEGIN; SELECT 1 FROM t_{no}.device; SELECT pg_sleep(3); COMMIT;\n")
         held.stdin.flush()
@@ -383,7 +387,7 @@ class Migrations(Base):
         """The program's statements run on version v and on v - 1: a tenant that is behind is served all the same."""
         no = int(self.cell.value("SELECT no FROM control.tenant WHERE id = 'm0x'"))
         slice_ = int(self.cell.value(f"SELECT slice FROM control.tenant WHERE no = {no}"))
-        self.add("tenant", "0002-add-note.sql", "ALTER TABLE {t}.device ADD COLUMN note text;\nALTER TABLE {t}.device_group ADD COLUMN note text;\n")
+        self.add("tenant", f"{self.next}-add-note.sql", "ALTER TABLE {t}.device ADD COLUMN note text;\nALTER TABLE {t}.device_group ADD COLUMN note text;\n")
         for _ in range(2):  # before and after
             done = subprocess.run([program("tool_store"), str(self.cell.config), "bench", f"{no}:{slice_}", "50"], stdout=subprocess.PIPE, text=True, check=True, timeout=60)
             self.assertEqual(json.loads(done.stdout)["committed"], 50)

@@ -368,7 +368,7 @@ static int wide(char **argv)
 
                 must(rc == RC_OK);
                 args_init(&args, a);
-                for (int k = 0; k < sql_statements[reads[i]].n_params; k++)
+                for (int k = 0; k < sql_statements[reads[i]].n_params - sql_statements[reads[i]].reach; k++)
                     args_null(&args);
                 rc = tx_run(tx, reads[i], &args, &r);
                 worst = rc == RC_OK ? worst : rc;

@@ -42,7 +42,7 @@ static void changed(struct db *db, int64_t revision, void *arg)
         json_key(&w, "api_rate");
         json_int(&w, t->api_rate);
         json_key(&w, "multi_user");
-        json_bool(&w, t->multi_user);
+        json_bool(&w, t->entitlements & ENTITLED(multi_user));
         json_key(&w, "ca_der");
         json_int(&w, (int64_t)t->ca_der_n);
         json_object_close(&w);

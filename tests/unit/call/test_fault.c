@@ -142,20 +142,28 @@ static void compression(void **state)
 
 static void permissions(void **state)
 {
-    uint32_t bits =
-        permission_bits(FUNCTIONALITY_devices, ACCESS_USE) | permission_bits(FUNCTIONALITY_tasks, ACCESS_WRITE);
+    rights r = rights_allow(FUNCTIONALITY_devices, ACCESS_USE) | rights_allow(FUNCTIONALITY_tasks, ACCESS_WRITE);
+    rights no = rights_deny(FUNCTIONALITY_tasks, ACCESS_USE);
     const char *names[FUNCTIONALITY_COUNT * 3];
     struct uuid id = uuid_new();
-    const struct principal *p = principal_user(arena, 3, id, id, SLICE("ann"), bits, false, 1);
+    struct access access = {.may = r};
+    const struct principal *p = principal_user(arena, 3, id, id, SLICE("ann"), &access, false, 1);
 
     (void)state;
-    assert_true(permission_allows(bits, "devices.read"));
-    assert_true(permission_allows(bits, "devices.use"));
-    assert_false(permission_allows(bits, "devices.write"));
-    assert_true(permission_allows(bits, "tasks.write"));
-    assert_false(permission_allows(bits, "detections.read"));
-    assert_int_equal(permission_names(bits, names), 5);
-    assert_int_equal(permission_names(PERMISSIONS_ALL, names), FUNCTIONALITY_COUNT * 3);
+    assert_true(r & rights_named("devices.read"));
+    assert_true(r & rights_named("devices.use"));
+    assert_false(r & rights_named("devices.write"));
+    assert_true(r & rights_named("tasks.write"));
+    assert_false(r & rights_named("detections.read"));
+    assert_int_equal(rights_names(r, names), 5);
+    assert_int_equal(rights_names(RIGHTS_ALL, names), FUNCTIONALITY_COUNT * 3);
+    assert_int_equal(rights_level(ACCESS_WRITE), RIGHTS_ALL);
+    assert_int_equal(rights_most(r, FUNCTIONALITY_devices), ACCESS_USE);
+    assert_int_equal(rights_most(r, FUNCTIONALITY_audit), ACCESS_NONE);
+    assert_int_equal(rights_least(no, FUNCTIONALITY_tasks), ACCESS_USE);
+    assert_int_equal(rights_least(no, FUNCTIONALITY_devices), ACCESS_NONE);
+    assert_int_equal(rights_most(r & ~no, FUNCTIONALITY_tasks), ACCESS_READ);
+    assert_int_equal(rights_deny(FUNCTIONALITY_tasks, ACCESS_NONE), 0);
     assert_true(principal_may(p, "tasks.use"));
     assert_false(principal_may(p, "enrolment.read"));
     assert_false(principal_may(principal_anonymous(arena), "devices.read"));

@@ -96,6 +96,7 @@ static void release(void *snapshot)
 
 static struct call *fresh(enum quota_class q, bool user)
 {
+    static const struct access all = {RIGHTS_ALL, RIGHTS_ALL, RIGHTS_ALL, 0};
     memset(&call, 0, sizeof call);
     memset(&asked, 0, sizeof asked);
     resumed = 0;
@@ -103,9 +104,8 @@ static struct call *fresh(enum quota_class q, bool user)
     route = (struct route){.operation = "x", .quota = q};
     call.route = &route;
     snprintf(call.address, sizeof call.address, "192.0.2.9");
-    call.principal =
-        user ? principal_user(call.arena, 7, uuid_new(), uuid_new(), SLICE("admin"), PERMISSIONS_ALL, false, 0)
-             : principal_device(call.arena, 7, uuid_new(), 0);
+    call.principal = user ? principal_user(call.arena, 7, uuid_new(), uuid_new(), SLICE("admin"), &all, false, 0)
+                          : principal_device(call.arena, 7, uuid_new(), 0);
     call.scope = scope_make(call.arena, call.principal, &lite, release, NULL);
     return &call;
 }

@@ -131,6 +131,44 @@ export interface paths {
         patch: operations["me_update"];
         trace?: never;
     };
+    "/api/v1/me/two-factor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Begin a second factor; gives the secret for an authenticator app
+         * @description RFC 6238: SHA-1, 6 digits, 30 seconds. Replaces a secret that was not confirmed.
+         */
+        post: operations["two_factor_begin"];
+        /** Give up the second factor */
+        delete: operations["two_factor_end"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/me/two-factor/confirm": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Confirm the second factor with a code; gives the recovery codes, which are shown once */
+        post: operations["two_factor_confirm"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/overview": {
         parameters: {
             query?: never;
@@ -390,6 +428,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/targets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Devices that one may give tasks to, as much as choosing them needs */
+        get: operations["target_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/enrolment-tokens": {
         parameters: {
             query?: never;
@@ -425,6 +480,172 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/users": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Users, by name */
+        get: operations["user_list"];
+        put?: never;
+        /**
+         * Create a user; a first password is made and shown once
+         * @description The rights of the new user must be within those of the caller.
+         */
+        post: operations["user_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/{user_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One user */
+        get: operations["user_show"];
+        /**
+         * Change a user; sessions end when the user is disabled
+         * @description What the user could do before and afterwards must be within the rights of the caller, who cannot change the own rights.
+         */
+        put: operations["user_update"];
+        post?: never;
+        /** Delete a user; the audit keeps the name */
+        delete: operations["user_remove"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/{user_id}/password": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Make a new first password, shown once; ends all sessions and unlocks the account */
+        post: operations["user_password_reset"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/{user_id}/two-factor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Take away a user's second factor, when it was lost */
+        delete: operations["user_two_factor_reset"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/users/{user_id}/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A user's open sessions */
+        get: operations["user_session_list"];
+        put?: never;
+        post?: never;
+        /** End all sessions of a user */
+        delete: operations["user_session_end"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/permission-sets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All permission sets, the built-in ones first */
+        get: operations["permission_set_list"];
+        put?: never;
+        /** Create a permission set; its rights must be within those of the caller */
+        post: operations["permission_set_create"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/permission-sets/{set_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One permission set */
+        get: operations["permission_set_show"];
+        /** Change a permission set; nobody who has it may gain more than the caller has */
+        put: operations["permission_set_update"];
+        post?: never;
+        /** Delete a permission set that no user has */
+        delete: operations["permission_set_remove"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What was done, newest first */
+        get: operations["audit_list"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/audit/head": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The newest record of the chain, signed by the platform; keep it to prove later that nothing was changed */
+        get: operations["audit_head"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/live": {
         parameters: {
             query?: never;
@@ -434,7 +655,7 @@ export interface paths {
         };
         /**
          * Change hints as server-sent events
-         * @description Events are `data: {"topic":"detections","revision":12}`; at most one a second per topic; the reader asks the API again. Topics: devices, detections, tasks, quarantine, enrolment. A comment line every 20 seconds keeps the stream open. It ends when the access token expires or the session is revoked.
+         * @description Events are `data: {"topic":"detections","revision":12}`; at most one a second per topic; the reader asks the API again. Topics: devices, detections, tasks, quarantine, enrolment, users. A comment line every 20 seconds keeps the stream open. It ends when the access token expires or the session is revoked.
          */
         get: operations["live_open"];
         put?: never;
@@ -480,6 +701,8 @@ export interface components {
             name: string;
             password: string;
             language?: components["schemas"]["Language"];
+            /** @description of the second factor, or a recovery code; asked for by second_factor_required */
+            code?: string;
         };
         SessionGrant: {
             access_token: string;
@@ -490,6 +713,23 @@ export interface components {
         PasswordChange: {
             current: string;
             new: string;
+        };
+        PasswordProof: {
+            /** @description the current one */
+            password: string;
+        };
+        TwoFactorSecret: {
+            /** @description base32 */
+            secret: string;
+            /** @description otpauth://, for a QR code */
+            uri: string;
+        };
+        TwoFactorCode: {
+            code: string;
+        };
+        RecoveryCodes: {
+            /** @description each signs in once in place of a code */
+            codes: string[];
         };
         Session: {
             /** Format: uuid */
@@ -519,10 +759,202 @@ export interface components {
             time_zone: string;
             /** @description least check-in interval of the plan in seconds */
             min_interval: number;
+            /** @description rights that one has on at least one group, such as devices.read */
             permissions: string[];
+            /** @description what the plan includes, such as multi_user */
+            entitlements: string[];
+            /** @description a second factor is asked for at sign-in */
+            two_factor: boolean;
+            /** @description nothing else is allowed until a second factor is set up */
+            two_factor_required: boolean;
         };
         MeUpdate: {
             language: components["schemas"]["Language"];
+        };
+        /** @enum {string} */
+        Functionality: "devices" | "detections" | "tasks" | "enrolment" | "users" | "permission_sets" | "audit";
+        /**
+         * @description read < use < write; each includes those before it
+         * @enum {string}
+         */
+        Access: "none" | "read" | "use" | "write";
+        Right: {
+            functionality: components["schemas"]["Functionality"];
+            allow: components["schemas"]["Access"];
+            /** @description the least level that is denied, with all above it; wins over every allow */
+            deny: components["schemas"]["Access"];
+        };
+        Named: {
+            /** Format: uuid */
+            id: string;
+            /** @description for built-in things a message code */
+            name: string;
+            built_in?: boolean;
+        };
+        User: {
+            /** Format: uuid */
+            id: string;
+            name: string;
+            display_name: string;
+            /** @description empty when unknown */
+            email: string;
+            language: components["schemas"]["Language"];
+            /** @description where what the user makes belongs; All when absent */
+            home_group?: components["schemas"]["Named"];
+            sets: components["schemas"]["Named"][];
+            enabled: boolean;
+            must_change_password: boolean;
+            /**
+             * Format: date-time
+             * @description after failed sign-ins
+             */
+            locked_until?: string;
+            two_factor: boolean;
+            two_factor_required: boolean;
+            /** Format: date-time */
+            last_sign_in_at?: string;
+            /** Format: date-time */
+            created_at: string;
+            revision: number;
+            /** @description it is the caller */
+            own: boolean;
+            /** @description the caller may change this user */
+            editable: boolean;
+        };
+        UserPage: {
+            items: components["schemas"]["User"][];
+            total: number;
+            next_cursor?: string;
+        };
+        UserCreate: {
+            /** @description letters, digits and . _ @ + - */
+            name: string;
+            display_name: string;
+            email?: string;
+            language: components["schemas"]["Language"];
+            /**
+             * Format: uuid
+             * @description All when absent
+             */
+            home_group_id?: string;
+            set_ids: string[];
+            /** @default false */
+            two_factor_required: boolean;
+        };
+        UserUpdate: {
+            display_name: string;
+            email?: string;
+            language: components["schemas"]["Language"];
+            /**
+             * Format: uuid
+             * @description All when absent
+             */
+            home_group_id?: string;
+            set_ids: string[];
+            enabled: boolean;
+            /** @default false */
+            two_factor_required: boolean;
+            /** @description of the user that was read; another one is a conflict */
+            revision: number;
+        };
+        UserPassword: {
+            user: components["schemas"]["User"];
+            /** @description shown only here; must be changed at the first sign-in */
+            password: string;
+        };
+        PermissionSet: {
+            /** Format: uuid */
+            id: string;
+            /** @description of built-in sets a message code, such as permission_set.reviewer */
+            name: string;
+            description: string;
+            /** @description cannot be changed */
+            built_in: boolean;
+            /** @description where the rights hold, with all groups below; none for built-in sets, which hold on All, or on the user's home group */
+            groups: components["schemas"]["Named"][];
+            /** @description the rights hold on the home group of the user */
+            on_home_group?: boolean;
+            rights: components["schemas"]["Right"][];
+            /** @description who have it */
+            users: number;
+            revision?: number;
+            /** Format: date-time */
+            changed_at?: string;
+            /** @description the caller may change it */
+            editable: boolean;
+        };
+        PermissionSetPage: {
+            items: components["schemas"]["PermissionSet"][];
+        };
+        PermissionSetWrite: {
+            name: string;
+            description?: string;
+            group_ids: string[];
+            rights: components["schemas"]["Right"][];
+            /** @description of the set that was read; needed for a change */
+            revision?: number;
+        };
+        /** @enum {string} */
+        AuditResult: "done" | "denied" | "failed";
+        AuditChange: {
+            field: string;
+            /** @description absent when there was none; secrets are never here */
+            before?: string;
+            after?: string;
+        };
+        AuditRecord: {
+            /** Format: uuid */
+            id: string;
+            /** @description place in the chain */
+            sequence?: number;
+            /** @description SHA-256 over the record and the hash before it, in hex */
+            hash?: string;
+            /** Format: date-time */
+            at: string;
+            /** Format: uuid */
+            user_id?: string;
+            /** @description name at that time, or as typed */
+            user: string;
+            /** Format: uuid */
+            session_id?: string;
+            address: string;
+            action: string;
+            /** @description kind of the object; empty when there is none */
+            domain: string;
+            /** Format: uuid */
+            object_id?: string;
+            object_name: string;
+            result: components["schemas"]["AuditResult"];
+            changes: components["schemas"]["AuditChange"][];
+        };
+        AuditPage: {
+            items: components["schemas"]["AuditRecord"][];
+            next_cursor?: string;
+        };
+        AuditHead: {
+            tenant: string;
+            /** @description 0 before the first record */
+            sequence: number;
+            hash: string;
+            /** Format: date-time */
+            at: string;
+            /** @description the text that is signed */
+            statement: string;
+            /** @description Ed25519 over the statement's bytes, in hex */
+            signature: string;
+            /** @description the platform's key for statements, in hex */
+            public_key: string;
+        };
+        Target: {
+            /** Format: uuid */
+            id: string;
+            name: string;
+            group_name: string;
+            os_family: components["schemas"]["OsFamily"];
+        };
+        TargetPage: {
+            items: components["schemas"]["Target"][];
+            next_cursor?: string;
         };
         Overview: {
             devices: number;
@@ -907,6 +1339,8 @@ export interface components {
         };
     };
     parameters: {
+        UserId: string;
+        SetId: string;
         SessionId: string;
         DeviceId: string;
         DetectionId: string;
@@ -1095,6 +1529,79 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Me"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    two_factor_begin: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordProof"];
+            };
+        };
+        responses: {
+            /** @description The secret; it counts when it is confirmed */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TwoFactorSecret"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    two_factor_end: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PasswordProof"];
+            };
+        };
+        responses: {
+            /** @description Given up */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    two_factor_confirm: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TwoFactorCode"];
+            };
+        };
+        responses: {
+            /** @description Confirmed */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecoveryCodes"];
                 };
             };
             default: components["responses"]["Problem"];
@@ -1582,6 +2089,35 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    target_list: {
+        parameters: {
+            query?: {
+                /** @description Only devices in this group or below it */
+                group?: string;
+                /** @description Part of the name */
+                search?: string;
+                /** @description next_cursor of the page before */
+                cursor?: components["parameters"]["Cursor"];
+                limit?: components["parameters"]["Limit"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TargetPage"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
     enrolment_token_list: {
         parameters: {
             query?: never;
@@ -1645,6 +2181,399 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    user_list: {
+        parameters: {
+            query?: {
+                /** @description Part of the name, the display name or the e-mail address */
+                search?: string;
+                /** @description Only users who have this permission set */
+                set?: string;
+                enabled?: boolean;
+                /** @description next_cursor of the page before */
+                cursor?: components["parameters"]["Cursor"];
+                limit?: components["parameters"]["Limit"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserPage"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    user_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UserCreate"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserPassword"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    user_show: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: components["parameters"]["UserId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The user */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["User"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    user_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: components["parameters"]["UserId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UserUpdate"];
+            };
+        };
+        responses: {
+            /** @description The user */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["User"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    user_remove: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: components["parameters"]["UserId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Deleted */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    user_password_reset: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: components["parameters"]["UserId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Made */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserPassword"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    user_two_factor_reset: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: components["parameters"]["UserId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Taken away */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    user_session_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: components["parameters"]["UserId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Sessions */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionPage"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    user_session_end: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: components["parameters"]["UserId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description How many ended */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Changed"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    permission_set_list: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Sets */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PermissionSetPage"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    permission_set_create: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PermissionSetWrite"];
+            };
+        };
+        responses: {
+            /** @description Created */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PermissionSet"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    permission_set_show: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                set_id: components["parameters"]["SetId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The set */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PermissionSet"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    permission_set_update: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                set_id: components["parameters"]["SetId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PermissionSetWrite"];
+            };
+        };
+        responses: {
+            /** @description The set */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PermissionSet"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    permission_set_remove: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                set_id: components["parameters"]["SetId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Deleted */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    audit_list: {
+        parameters: {
+            query?: {
+                user?: string;
+                /** @description All that was done to this object */
+                object?: string;
+                /** @description Kind of object, such as device */
+                domain?: string;
+                /** @description Such as device.update */
+                action?: string;
+                result?: components["schemas"]["AuditResult"];
+                /** @description Part of the user's or the object's name or of the address */
+                search?: string;
+                /** @description At or after */
+                from?: string;
+                /** @description Before */
+                to?: string;
+                /** @description next_cursor of the page before */
+                cursor?: components["parameters"]["Cursor"];
+                limit?: components["parameters"]["Limit"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditPage"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    audit_head: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The signed head */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditHead"];
+                };
             };
             default: components["responses"]["Problem"];
         };

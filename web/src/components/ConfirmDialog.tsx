@@ -10,24 +10,28 @@ interface Props {
   title: string;
   confirm: string;
   danger?: boolean;
+  /** Room for a form with several fields. */
+  wide?: boolean;
   busy: boolean;
   disabled?: boolean;
   error?: unknown;
+  /** What else can be done about the error. */
+  remedy?: ReactNode;
   onConfirm: () => void;
   onClose: () => void;
   children: ReactNode;
 }
 
-export function ConfirmDialog({ title, confirm, danger = false, busy, disabled = false, error, onConfirm, onClose, children }: Props) {
+export function ConfirmDialog({ title, confirm, danger = false, wide = false, busy, disabled = false, error, remedy, onConfirm, onClose, children }: Props) {
   const { t } = useTranslation();
   const problemText = useProblemText();
   const text = error ? problemText(asProblem(error)) : null;
   return (
-    <Modal variant="small" isOpen onClose={onClose} aria-label={title}>
+    <Modal variant={wide ? 'medium' : 'small'} isOpen onClose={onClose} aria-label={title}>
       <ModalHeader title={title} titleIconVariant={danger ? 'warning' : undefined} />
       <ModalBody tabIndex={0}>
         {text && (
-          <Alert variant="danger" isInline title={text.title} className="sk-form-alert">
+          <Alert variant="danger" isInline title={text.title} className="sk-form-alert" actionLinks={remedy}>
             {text.details.join(' ')}
           </Alert>
         )}

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Detections by day as bars. Each bar is a link to that day's list; the numbers stand on the bars, so nothing hides in a hover.
+// Detections by day as bars. Each bar is a link to that day's list, for those who may see it; the numbers stand on the bars, so nothing hides in a hover.
 import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
 import { useFormat } from '@/hooks/useFormat';
@@ -19,25 +19,39 @@ function dayLink(day: string, zone: string | undefined): string {
   return `/detections?${params.toString()}`;
 }
 
-export function DayChart({ days }: { days: readonly Day[] }) {
+export function DayChart({ days, linked }: { days: readonly Day[]; linked: boolean }) {
   const { t } = useTranslation('overview');
   const format = useFormat();
   const most = Math.max(1, ...days.map((day) => day.count));
   if (days.every((day) => day.count === 0)) return <p className="sk-muted">{t('byDay.none')}</p>;
   return (
     <ol className="sk-days" data-testid="day-chart">
-      {days.map((day) => (
-        <li key={day.day}>
-          <Link to={dayLink(day.day, format.zone)} aria-label={t('byDay.bar', { day: format.day(day.day), count: day.count, number: format.number(day.count) })}>
+      {days.map((day) => {
+        const label = t('byDay.bar', { day: format.day(day.day), count: day.count, number: format.number(day.count) });
+        const bar = (
+          <>
             <span className="sk-day-plot">
               <span className="sk-day-bar" style={{ height: `${(day.count / most) * 100}%` }}>
                 {day.count > 0 && <span className="sk-day-count">{format.number(day.count)}</span>}
               </span>
             </span>
             <span className="sk-day-name">{format.day(day.day)}</span>
-          </Link>
-        </li>
-      ))}
+          </>
+        );
+        return (
+          <li key={day.day}>
+            {linked ? (
+              <Link className="sk-day-column" to={dayLink(day.day, format.zone)} aria-label={label}>
+                {bar}
+              </Link>
+            ) : (
+              <span className="sk-day-column" role="img" aria-label={label}>
+                {bar}
+              </span>
+            )}
+          </li>
+        );
+      })}
     </ol>
   );
 }

@@ -3,13 +3,13 @@
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { Link } from 'react-router';
 import type { Detection } from '@/api/types';
 import { queries } from '@/hooks/queries';
 import { useFormat } from '@/hooks/useFormat';
 import { useCan } from '@/hooks/useMe';
 import { useResolve } from '@/hooks/useResolve';
 import { CopyButton } from './CopyBlock';
+import { DeviceLink } from './DeviceLink';
 import { ErrorState } from './ErrorState';
 import { Facts, Section } from './Facts';
 import { Alert, Button, Skeleton } from './pf';
@@ -90,7 +90,7 @@ function Details({ detection }: { detection: Detection }) {
             { term: t('fact.type'), value: t(`common:enum.detectionType.${detection.type}`) },
             { term: t('fact.action'), value: <ActionText detection={detection} /> },
             { term: t('fact.actionError'), value: detection.action !== 'failed' && detection.action_error },
-            { term: t('fact.device'), value: <Link to={`/devices/${detection.device_id}`}>{detection.device_name}</Link> },
+            { term: t('fact.device'), value: <DeviceLink id={detection.device_id} name={detection.device_name} /> },
             { term: t('fact.occurred'), value: format.timeExact(detection.occurred_at) },
             { term: t('fact.received'), value: format.timeExact(detection.received_at) },
           ]}

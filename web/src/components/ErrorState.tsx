@@ -1,17 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 // A failed read: what the server said, when to come back, and a button to try again.
 import { useTranslation } from 'react-i18next';
-import { useFormat } from '@/hooks/useFormat';
+import { useFormat, useRightName } from '@/hooks/useFormat';
 import { asProblem, type ApiProblem } from '@/services/problem';
 import { ErrorIcon, RetryIcon } from './icons';
 import { Alert, AlertActionLink, Button, EmptyState, EmptyStateActions, EmptyStateBody, EmptyStateFooter } from './pf';
+
+/** Refusals that name what is missing, and who can help. */
+const LACKING = { permission_denied: 'administrator', rights_exceeded: 'holder', plan_lacks: 'service' } as const;
 
 /** Title and further sentences of a refusal. The title comes from the server in the person's language. */
 export function useProblemText(): (problem: ApiProblem) => { title: string; details: string[] } {
   const { t, i18n } = useTranslation();
   const format = useFormat();
+  const rightName = useRightName();
   return (problem) => {
     const own = `failure.${problem.code}`;
+    const [lacking] = problem.problem?.allowed ?? [];
+    // Rights and parts of the plan are named in words here; the server knows only their codes.
+    if (lacking && problem.code in LACKING) {
+      const right = problem.code === 'plan_lacks' ? t(`access:entitlement.${lacking}`, { defaultValue: lacking }) : rightName(lacking);
+      return { title: t(`failure.lacking.${problem.code}`, { right }), details: [t(`failure.who.${LACKING[problem.code as keyof typeof LACKING]}`)] };
+    }
     const title = problem.problem?.title ?? (i18n.exists(own) ? t(own) : t('failure.unexpected_answer'));
     const details: string[] = [];
     const { detail, limit, used, resets_at: resetsAt, trace_id: traceId } = problem.problem ?? {};
@@ -29,7 +39,7 @@ export function ErrorState({ error, onRetry, compact = false }: { error: unknown
   const { t } = useTranslation();
   const problem = asProblem(error);
   const text = useProblemText()(problem);
-  const absent = problem.code === 'not_found'; // trying again would not bring it back
+  const absent = problem.code === 'not_found' || problem.code in LACKING; // trying again would not bring it back
   if (compact) {
     return (
       <Alert

@@ -50,7 +50,7 @@ export function CancelButton({ execution }: { execution: Execution }) {
       for (const key of ['tasks', 'task', 'executions']) void client.invalidateQueries({ queryKey: [key] });
     },
   });
-  if (!can('tasks.write') || !(execution.state === 'pending' || execution.state === 'running')) return null;
+  if (!can('tasks.use') || !(execution.state === 'pending' || execution.state === 'running')) return null;
   return (
     <Button variant="link" size="sm" isInline isLoading={cancel.isPending} isDisabled={cancel.isPending} aria-label={t('cancelOn', { name: execution.device_name })} onClick={() => cancel.mutate()}>
       {t('common:action.cancel')}

@@ -2,7 +2,9 @@
 // Search and drop-downs over a list; what is set shows as chips that can be taken away one by one.
 import { useEffect, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import type { ListState } from '@/hooks/useListState';
+import { readTime, type ListState } from '@/hooks/useListState';
+import { useMe } from '@/hooks/useMe';
+import { dayAfter, dayOf, startOfDay } from '@/services/format';
 import { Button, Label, SearchInput } from './pf';
 
 const SEARCH_DELAY_MS = 300;
@@ -53,14 +55,23 @@ interface Option {
   text: string;
 }
 
-export function FilterSelect({ state, name, label, options }: { state: ListState; name: string; label: string; options: readonly Option[] }) {
+interface SelectProps {
+  state: ListState;
+  name: string;
+  label: string;
+  options: readonly Option[];
+  /** Further filters that a new choice takes away, since they may not go with it. */
+  also?: readonly string[];
+}
+
+export function FilterSelect({ state, name, label, options, also = [] }: SelectProps) {
   const value = state.get(name) ?? '';
   return (
     <select
       className={value ? 'sk-filter sk-set' : 'sk-filter'}
       aria-label={label}
       value={options.some((option) => option.value === value) ? value : ''}
-      onChange={(event) => state.set({ [name]: event.target.value || null })}
+      onChange={(event) => state.set({ ...Object.fromEntries(also.map((other) => [other, null])), [name]: event.target.value || null })}
     >
       <option value="">{label}</option>
       {options.map((option) => (
@@ -69,6 +80,35 @@ export function FilterSelect({ state, name, label, options }: { state: ListState
         </option>
       ))}
     </select>
+  );
+}
+
+/** Two calendar days in the tenant's time zone; in the address they are instants, as in links from elsewhere. */
+export function DayRange({ state, fromLabel, toLabel }: { state: ListState; fromLabel: string; toLabel: string }) {
+  const zone = useMe()?.time_zone;
+  const [from, to] = [readTime(state.get('from')), readTime(state.get('to'))];
+  const firstDay = from === undefined ? '' : dayOf(Date.parse(from), zone);
+  const lastDay = to === undefined ? '' : dayOf(Date.parse(to) - 1, zone); // the end itself is not within
+  const input = (label: string, value: string, name: string, instant: (day: string) => Date, limits: { min?: string; max?: string }) => (
+    <label className={value ? 'sk-day sk-set' : 'sk-day'}>
+      <span>{label}</span>
+      <input
+        type="date"
+        value={value}
+        {...limits}
+        onChange={(event) => {
+          const day = event.target.value;
+          if (day === '' || event.target.validity.valid) state.set({ [name]: day && instant(day).toISOString() });
+        }}
+        data-testid={`filter-${name}`}
+      />
+    </label>
+  );
+  return (
+    <>
+      {input(fromLabel, firstDay, 'from', (day) => startOfDay(day, zone), lastDay ? { max: lastDay } : {})}
+      {input(toLabel, lastDay, 'to', (day) => startOfDay(dayAfter(day), zone), firstDay ? { min: firstDay } : {})}
+    </>
   );
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The tree of groups beside the device list. Arrow keys walk it, Enter chooses, left and right fold.
+// The tree of groups: beside the device list to choose one, in forms to tick several. Arrow keys walk it, Enter chooses,
+// left and right fold.
 import { useMemo, useRef, useState, type KeyboardEvent } from 'react';
 import { useTranslation } from 'react-i18next';
 import type { Group } from '@/api/types';
@@ -18,9 +19,12 @@ interface Props {
   /** undefined: the whole tenant. */
   chosen: string | undefined;
   onChoose: (group: Group | undefined) => void;
+  /** Several can be ticked; a tick holds for all groups below. `onChoose` then toggles. */
+  ticked?: ReadonlySet<string>;
+  label?: string;
 }
 
-export function GroupTree({ groups, chosen, onChoose }: Props) {
+export function GroupTree({ groups, chosen, onChoose, ticked, label }: Props) {
   const { t } = useTranslation('devices');
   const [folded, setFolded] = useState<ReadonlySet<string>>(new Set());
   const list = useRef<HTMLUListElement>(null);
@@ -28,11 +32,15 @@ export function GroupTree({ groups, chosen, onChoose }: Props) {
   const rows = useMemo(() => visibleRows(roots, folded), [roots, folded]);
   const root = roots[0]?.group.id;
   const selected = rows.some((row) => row.node.group.id === chosen) ? chosen : root;
+  const within = useMemo(() => (ticked ? included(roots, ticked) : undefined), [roots, ticked]);
   const [focused, setFocused] = useState<string>();
   const tabStop = rows.some((row) => row.node.group.id === focused) ? focused : selected;
 
   // The root is the whole tenant: choosing it takes the filter away.
-  const choose = (row: Row) => onChoose(row.node.group.id === root ? undefined : row.node.group);
+  const choose = (row: Row) => {
+    if (ticked && within?.has(row.node.group.id)) return;
+    onChoose(!ticked && row.node.group.id === root ? undefined : row.node.group);
+  };
   const focus = (id: string | undefined) => {
     if (id === undefined) return;
     setFocused(id);
@@ -64,13 +72,14 @@ export function GroupTree({ groups, chosen, onChoose }: Props) {
   };
 
   return (
-    <ul className="sk-tree" role="tree" aria-label={t('tree.label')} ref={list}>
+    <ul className="sk-tree" role="tree" aria-label={label ?? t('tree.label')} aria-multiselectable={ticked ? true : undefined} ref={list}>
       {rows.map((row, index) => (
         <TreeRow
           key={row.node.group.id}
           row={row}
           folded={folded.has(row.node.group.id)}
-          selected={row.node.group.id === selected}
+          selected={!ticked && row.node.group.id === selected}
+          tick={ticked && (within?.has(row.node.group.id) ? 'within' : ticked.has(row.node.group.id) ? 'on' : 'off')}
           tabStop={row.node.group.id === tabStop}
           onFold={(on) => fold(row.node.group.id, on)}
           onChoose={() => choose(row)}
@@ -86,6 +95,7 @@ interface RowProps {
   row: Row;
   folded: boolean;
   selected: boolean;
+  tick: 'on' | 'off' | 'within' | undefined;
   tabStop: boolean;
   onFold: (on: boolean) => void;
   onChoose: () => void;
@@ -93,7 +103,7 @@ interface RowProps {
   onKeyDown: (event: KeyboardEvent) => void;
 }
 
-function TreeRow({ row, folded, selected, tabStop, onFold, onChoose, onFocus, onKeyDown }: RowProps) {
+function TreeRow({ row, folded, selected, tick, tabStop, onFold, onChoose, onFocus, onKeyDown }: RowProps) {
   const groupName = useGroupName();
   const format = useFormat();
   const { group, children, devices } = row.node;
@@ -104,7 +114,9 @@ function TreeRow({ row, folded, selected, tabStop, onFold, onChoose, onFocus, on
     <li
       role="treeitem"
       aria-level={row.depth + 1}
-      aria-selected={selected}
+      aria-selected={tick ? undefined : selected}
+      aria-checked={tick ? tick !== 'off' : undefined}
+      aria-disabled={tick === 'within' || undefined}
       aria-expanded={children.length > 0 ? !folded : undefined}
       tabIndex={tabStop ? 0 : -1}
       data-group={group.id}
@@ -126,6 +138,7 @@ function TreeRow({ row, folded, selected, tabStop, onFold, onChoose, onFocus, on
       >
         {children.length > 0 && <Caret />}
       </span>
+      {tick && <span className={`sk-tree-box sk-tree-${tick}`} aria-hidden="true" />}
       <span className="sk-tree-icon" aria-hidden="true">
         <Icon />
       </span>
@@ -133,6 +146,19 @@ function TreeRow({ row, folded, selected, tabStop, onFold, onChoose, onFocus, on
       <span className="sk-tree-count">{format.number(devices)}</span>
     </li>
   );
+}
+
+/** Groups that lie below a ticked one and so need no tick of their own. */
+function included(roots: readonly GroupNode[], ticked: ReadonlySet<string>): ReadonlySet<string> {
+  const within = new Set<string>();
+  const walk = (nodes: readonly GroupNode[], inside: boolean) => {
+    for (const node of nodes) {
+      if (inside) within.add(node.group.id);
+      walk(node.children, inside || ticked.has(node.group.id));
+    }
+  };
+  walk(roots, false);
+  return within;
 }
 
 function visibleRows(roots: readonly GroupNode[], folded: ReadonlySet<string>): Row[] {

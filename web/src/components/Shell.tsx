@@ -4,17 +4,18 @@ import { useIsFetching, useQuery } from '@tanstack/react-query';
 import { Suspense, useEffect, useRef, useState, type ComponentType } from 'react';
 import { useTranslation } from 'react-i18next';
 import { NavLink, Outlet, useNavigation } from 'react-router';
+import type { Me } from '@/api/types';
 import { queries } from '@/hooks/queries';
 import { useFormat } from '@/hooks/useFormat';
 import { useLiveQueries } from '@/hooks/useLiveQueries';
-import { grants } from '@/hooks/useMe';
+import { maySee, PAGES, type PageName } from '@/services/access';
 import { languageChosen, switchLanguage } from '@/services/i18n';
 import { liveStore } from '@/services/live';
 import { readPref, writePref } from '@/services/prefs';
 import { useStore } from '@/services/store';
 import { Mark } from './Brand';
 import { ErrorState } from './ErrorState';
-import { DetectionIcon, DevicesIcon, EnrolIcon, MenuIcon, OverviewIcon, QuarantineIcon, TasksIcon } from './icons';
+import { AuditIcon, DetectionIcon, DevicesIcon, EnrolIcon, MenuIcon, OverviewIcon, QuarantineIcon, SetsIcon, TasksIcon, UsersIcon } from './icons';
 import { IdleGuard } from './IdleGuard';
 import { LanguageSwitch } from './LanguageSwitch';
 import { Button, Spinner } from './pf';
@@ -23,9 +24,8 @@ import { Toasts } from './Toasts';
 import { UserMenu } from './UserMenu';
 
 interface Entry {
-  to: string;
+  page: PageName;
   text: string;
-  permission: string;
   icon: ComponentType;
 }
 
@@ -33,17 +33,25 @@ const MENU: { title: string; entries: Entry[] }[] = [
   {
     title: 'menu.monitor',
     entries: [
-      { to: '/overview', text: 'menu.overview', permission: 'devices.read', icon: OverviewIcon },
-      { to: '/detections', text: 'menu.detections', permission: 'detections.read', icon: DetectionIcon },
-      { to: '/quarantine', text: 'menu.quarantine', permission: 'detections.read', icon: QuarantineIcon },
+      { page: 'overview', text: 'menu.overview', icon: OverviewIcon },
+      { page: 'detections', text: 'menu.detections', icon: DetectionIcon },
+      { page: 'quarantine', text: 'menu.quarantine', icon: QuarantineIcon },
     ],
   },
   {
     title: 'menu.manage',
     entries: [
-      { to: '/devices', text: 'menu.devices', permission: 'devices.read', icon: DevicesIcon },
-      { to: '/tasks', text: 'menu.tasks', permission: 'tasks.read', icon: TasksIcon },
-      { to: '/enrolment', text: 'menu.enrolment', permission: 'enrolment.read', icon: EnrolIcon },
+      { page: 'devices', text: 'menu.devices', icon: DevicesIcon },
+      { page: 'tasks', text: 'menu.tasks', icon: TasksIcon },
+      { page: 'enrolment', text: 'menu.enrolment', icon: EnrolIcon },
+    ],
+  },
+  {
+    title: 'menu.access',
+    entries: [
+      { page: 'users', text: 'menu.users', icon: UsersIcon },
+      { page: 'permissionSets', text: 'menu.permissionSets', icon: SetsIcon },
+      { page: 'audit', text: 'menu.audit', icon: AuditIcon },
     ],
   },
 ];
@@ -54,7 +62,7 @@ export function Shell() {
   const { t } = useTranslation();
   const me = useQuery(queries.me());
   const [folded, setFolded] = useState(() => readPref('menu') === 'folded' || matchMedia(NARROW).matches);
-  useLiveQueries();
+  useLiveQueries(me.data !== undefined); // before that one may have to set up a second factor first
 
   const accountLanguage = me.data?.language;
   useEffect(() => {
@@ -73,7 +81,7 @@ export function Shell() {
       </a>
       <header className="sk-masthead">
         <Button variant="plain" aria-label={t('shell.menu')} aria-expanded={!folded} aria-controls="menu" onClick={fold} icon={<MenuIcon />} data-testid="menu-toggle" />
-        <NavLink to="/overview" className="sk-brand" aria-label={t('shell.home')}>
+        <NavLink to="/" className="sk-brand" aria-label={t('shell.home')}>
           <Mark />
           <span>{t('product')}</span>
         </NavLink>
@@ -89,7 +97,7 @@ export function Shell() {
         <BusyLine />
       </header>
       <nav id="menu" className="sk-nav" aria-label={t('shell.mainMenu')}>
-        {me.data && <Menu permissions={me.data.permissions} folded={folded} />}
+        {me.data && <Menu me={me.data} folded={folded} />}
       </nav>
       <main id="main" className="sk-main" tabIndex={-1}>
         {me.isError && !me.data ? (
@@ -104,23 +112,23 @@ export function Shell() {
   );
 }
 
-function Menu({ permissions, folded }: { permissions: readonly string[]; folded: boolean }) {
+function Menu({ me, folded }: { me: Me; folded: boolean }) {
   const { t } = useTranslation();
-  const unresolved = useUnresolved(grants(permissions, 'devices.read'));
+  const unresolved = useUnresolved(maySee(me, PAGES.overview));
   const format = useFormat();
   return MENU.map((group) => {
-    const entries = group.entries.filter((entry) => grants(permissions, entry.permission));
+    const entries = group.entries.filter((entry) => maySee(me, PAGES[entry.page]));
     if (entries.length === 0) return null;
     return (
       <section key={group.title} aria-labelledby={group.title}>
         <h2 id={group.title}>{t(group.title)}</h2>
         <ul>
-          {entries.map(({ to, text, icon: Icon }) => (
-            <li key={to}>
-              <NavLink to={to} title={folded ? t(text) : undefined}>
+          {entries.map(({ page, text, icon: Icon }) => (
+            <li key={page}>
+              <NavLink to={PAGES[page].to} title={folded ? t(text) : undefined}>
                 <Icon />
                 <span className="sk-nav-text">{t(text)}</span>
-                {to === '/detections' && unresolved !== undefined && unresolved > 0 && (
+                {page === 'detections' && unresolved !== undefined && unresolved > 0 && (
                   <span className="sk-count" data-testid="unresolved-count">
                     <span className="sk-hidden">{t('menu.unresolved')} </span>
                     {unresolved > 999 ? t('menu.many', { count: 999 }) : format.number(unresolved)}

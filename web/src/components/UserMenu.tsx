@@ -2,7 +2,7 @@
 // Who is signed in, how long the session lasts, and the way out.
 import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
-import { useNavigate } from 'react-router';
+import { useLocation, useNavigate } from 'react-router';
 import { useMe } from '@/hooks/useMe';
 import { useNow } from '@/hooks/useNow';
 import { formatCountdown } from '@/services/format';
@@ -21,6 +21,7 @@ export function UserMenu() {
   const { t } = useTranslation();
   const me = useMe();
   const navigate = useNavigate();
+  const { pathname, search } = useLocation();
   const [open, setOpen] = useState(false);
   const name = me?.display_name || me?.name || '';
   return (
@@ -49,6 +50,9 @@ export function UserMenu() {
         </DropdownItem>
         <DropdownItem onClick={() => void navigate('/password')} data-testid="menu-password">
           {t('shell.changePassword')}
+        </DropdownItem>
+        <DropdownItem onClick={() => void navigate(`/second-factor?next=${encodeURIComponent(pathname + search)}`)} data-testid="menu-second-factor">
+          {t('shell.secondFactor')}
         </DropdownItem>
         <DropdownItem onClick={() => void signOut()} data-testid="menu-sign-out">
           {t('shell.signOut')}

@@ -3,6 +3,7 @@
 export { PlusIcon as AddIcon } from '@patternfly/react-icons/dist/dynamic/icons/plus-icon';
 export { AndroidIcon } from '@patternfly/react-icons/dist/dynamic/icons/android-icon';
 export { AppleIcon } from '@patternfly/react-icons/dist/dynamic/icons/apple-icon';
+export { HistoryIcon as AuditIcon } from '@patternfly/react-icons/dist/dynamic/icons/history-icon';
 export { TimesIcon as CancelIcon } from '@patternfly/react-icons/dist/dynamic/icons/times-icon';
 export { AngleDownIcon as CaretDownIcon } from '@patternfly/react-icons/dist/dynamic/icons/angle-down-icon';
 export { AngleLeftIcon as CaretLeftIcon } from '@patternfly/react-icons/dist/dynamic/icons/angle-left-icon';
@@ -14,6 +15,7 @@ export { TimesIcon as CloseIcon } from '@patternfly/react-icons/dist/dynamic/ico
 export { CopyIcon } from '@patternfly/react-icons/dist/dynamic/icons/copy-icon';
 export { ShieldVirusIcon as DetectionIcon } from '@patternfly/react-icons/dist/dynamic/icons/shield-virus-icon';
 export { LaptopIcon as DevicesIcon } from '@patternfly/react-icons/dist/dynamic/icons/laptop-icon';
+export { DownloadIcon } from '@patternfly/react-icons/dist/dynamic/icons/download-icon';
 export { PencilAltIcon as EditIcon } from '@patternfly/react-icons/dist/dynamic/icons/pencil-alt-icon';
 export { KeyIcon as EnrolIcon } from '@patternfly/react-icons/dist/dynamic/icons/key-icon';
 export { ExclamationCircleIcon as ErrorIcon } from '@patternfly/react-icons/dist/dynamic/icons/exclamation-circle-icon';
@@ -24,6 +26,7 @@ export { GlobeIcon } from '@patternfly/react-icons/dist/dynamic/icons/globe-icon
 export { InfoCircleIcon as InfoIcon } from '@patternfly/react-icons/dist/dynamic/icons/info-circle-icon';
 export { UnlinkIcon as IsolatedIcon } from '@patternfly/react-icons/dist/dynamic/icons/unlink-icon';
 export { LinuxIcon } from '@patternfly/react-icons/dist/dynamic/icons/linux-icon';
+export { LockIcon } from '@patternfly/react-icons/dist/dynamic/icons/lock-icon';
 export { OutlinedQuestionCircleIcon as LostIcon } from '@patternfly/react-icons/dist/dynamic/icons/outlined-question-circle-icon';
 export { BarsIcon as MenuIcon } from '@patternfly/react-icons/dist/dynamic/icons/bars-icon';
 export { MoonIcon } from '@patternfly/react-icons/dist/dynamic/icons/moon-icon';
@@ -34,6 +37,7 @@ export { BanIcon as RefusedIcon } from '@patternfly/react-icons/dist/dynamic/ico
 export { RedoIcon as RetryIcon } from '@patternfly/react-icons/dist/dynamic/icons/redo-icon';
 export { SyncAltIcon as RunningIcon } from '@patternfly/react-icons/dist/dynamic/icons/sync-alt-icon';
 export { SearchIcon as SearchMissIcon } from '@patternfly/react-icons/dist/dynamic/icons/search-icon';
+export { ShieldAltIcon as SetsIcon } from '@patternfly/react-icons/dist/dynamic/icons/shield-alt-icon';
 export { SignOutAltIcon as SignOutIcon } from '@patternfly/react-icons/dist/dynamic/icons/sign-out-alt-icon';
 export { LongArrowAltDownIcon as SortDownIcon } from '@patternfly/react-icons/dist/dynamic/icons/long-arrow-alt-down-icon';
 export { LongArrowAltUpIcon as SortUpIcon } from '@patternfly/react-icons/dist/dynamic/icons/long-arrow-alt-up-icon';
@@ -41,5 +45,6 @@ export { SunIcon } from '@patternfly/react-icons/dist/dynamic/icons/sun-icon';
 export { DesktopIcon as SystemIcon } from '@patternfly/react-icons/dist/dynamic/icons/desktop-icon';
 export { TasksIcon } from '@patternfly/react-icons/dist/dynamic/icons/tasks-icon';
 export { OutlinedUserCircleIcon as UserIcon } from '@patternfly/react-icons/dist/dynamic/icons/outlined-user-circle-icon';
+export { UsersIcon } from '@patternfly/react-icons/dist/dynamic/icons/users-icon';
 export { ExclamationTriangleIcon as WarningIcon } from '@patternfly/react-icons/dist/dynamic/icons/exclamation-triangle-icon';
 export { WindowsIcon } from '@patternfly/react-icons/dist/dynamic/icons/windows-icon';

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Every read of the API, once. The first element of a key names what a change hint invalidates.
-import { keepPreviousData, queryOptions } from '@tanstack/react-query';
-import type { DetectionQuery, DeviceQuery, ExecutionQuery, TaskQuery } from '@/api/types';
+import { infiniteQueryOptions, keepPreviousData, queryOptions } from '@tanstack/react-query';
+import type { AuditQuery, DetectionQuery, DeviceQuery, ExecutionQuery, TaskQuery, UserQuery } from '@/api/types';
 import { api, ask } from '@/services/api';
 
+const AUDIT_EVERY_MS = 20_000;
 const list = { placeholderData: keepPreviousData } as const;
 
 export const queries = {
@@ -81,6 +82,56 @@ export const queries = {
       queryKey: ['executions', query],
       queryFn: ({ signal }) => ask(api.GET('/api/v1/executions', { params: { query }, signal })),
       ...list,
+    }),
+  targets: (search: string) =>
+    infiniteQueryOptions({
+      queryKey: ['devices', 'targets', search],
+      queryFn: ({ signal, pageParam }) =>
+        ask(api.GET('/api/v1/targets', { params: { query: { limit: 100, ...(search ? { search } : {}), ...(pageParam ? { cursor: pageParam } : {}) } }, signal })),
+      initialPageParam: '',
+      getNextPageParam: (page) => page.next_cursor,
+      ...list,
+    }),
+  users: (query: UserQuery) =>
+    queryOptions({
+      queryKey: ['users', query],
+      queryFn: ({ signal }) => ask(api.GET('/api/v1/users', { params: { query }, signal })),
+      ...list,
+    }),
+  user: (id: string) =>
+    queryOptions({
+      queryKey: ['user', id],
+      queryFn: ({ signal }) => ask(api.GET('/api/v1/users/{user_id}', { params: { path: { user_id: id } }, signal })),
+    }),
+  userSessions: (id: string) =>
+    queryOptions({
+      queryKey: ['user', id, 'sessions'],
+      queryFn: ({ signal }) => ask(api.GET('/api/v1/users/{user_id}/sessions', { params: { path: { user_id: id } }, signal })),
+    }),
+  permissionSets: () =>
+    queryOptions({
+      queryKey: ['sets'],
+      queryFn: ({ signal }) => ask(api.GET('/api/v1/permission-sets', { signal })),
+    }),
+  permissionSet: (id: string) =>
+    queryOptions({
+      queryKey: ['sets', id],
+      queryFn: ({ signal }) => ask(api.GET('/api/v1/permission-sets/{set_id}', { params: { path: { set_id: id } }, signal })),
+    }),
+  /** Has no hints: read again when somebody comes back to it, and the newest page now and then while it is looked at. */
+  audit: (query: AuditQuery) =>
+    queryOptions({
+      queryKey: ['audit', query],
+      queryFn: ({ signal }) => ask(api.GET('/api/v1/audit', { params: { query }, signal })),
+      staleTime: 0,
+      refetchInterval: query.cursor === undefined ? AUDIT_EVERY_MS : false,
+      ...list,
+    }),
+  auditHead: () =>
+    queryOptions({
+      queryKey: ['audit', 'head'],
+      queryFn: ({ signal }) => ask(api.GET('/api/v1/audit/head', { signal })),
+      staleTime: 0,
     }),
   enrolmentTokens: () =>
     queryOptions({

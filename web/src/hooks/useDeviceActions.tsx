@@ -6,6 +6,7 @@ import type { Device, TaskType } from '@/api/types';
 import type { Action } from '@/components/ActionMenu';
 import { MoveDialog } from '@/components/GroupDialogs';
 import { TaskDialog, type TaskRequest } from '@/components/TaskDialog';
+import { useAuditActions } from './useAuditActions';
 import { useCan } from './useMe';
 
 /** Most devices of one task (the contract's maxItems). */
@@ -36,6 +37,10 @@ export function useDeviceActions(devices: readonly Device[], onDone?: () => void
   if (can('devices.write')) {
     actions.push({ key: 'move', text: t('action.move'), apart: true, disabled: devices.length === 0 || tooMany, run: () => setMoving(true) });
   }
+
+  const one = devices.length === 1 ? devices[0]?.id : undefined;
+  const audit = useAuditActions(one, { apart: actions.length > 0 });
+  actions.push(...audit);
 
   const dialog = (
     <>

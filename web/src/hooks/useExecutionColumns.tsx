@@ -4,6 +4,7 @@ import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
 import type { Execution } from '@/api/types';
 import type { Column } from '@/components/DataTable';
+import { DeviceLink } from '@/components/DeviceLink';
 import { CancelButton, ExecutionProgress, ExecutionResult } from '@/components/Execution';
 import { ExecutionStateText } from '@/components/Status';
 import { useFormat, useTaskName } from './useFormat';
@@ -17,11 +18,7 @@ export function useExecutionColumns(options: { withTask: boolean }): Column<Exec
       key: 'device',
       title: t('column.device'),
       width: 180,
-      cell: (row) => (
-        <Link to={`/devices/${row.device_id}/tasks`} title={row.device_name}>
-          {row.device_name}
-        </Link>
-      ),
+      cell: (row) => <DeviceLink id={row.device_id} name={row.device_name} tab="tasks" />,
     },
     { key: 'state', title: t('column.state'), width: 120, cell: (row) => <ExecutionStateText execution={row} /> },
     { key: 'progress', title: t('column.progress'), width: 150, cell: (row) => <ExecutionProgress execution={row} /> },

@@ -2,7 +2,7 @@
 // Formatters bound to the viewer's language and the tenant's time zone, and texts of the server's message codes.
 import { useMemo } from 'react';
 import { useTranslation } from 'react-i18next';
-import type { Language } from '@/api/types';
+import type { Language, PermissionSet } from '@/api/types';
 import { formatAgo, formatBytes, formatDay, formatNumber, formatTime } from '@/services/format';
 import { useMe } from './useMe';
 
@@ -48,6 +48,33 @@ export function useMessageCode(): (family: 'problem' | 'result', code: string, a
 export function useGroupName(): (name: string) => string {
   const { t, i18n } = useTranslation('codes');
   return (name) => (name.startsWith('group.') && i18n.exists(name, { ns: 'codes' }) ? t(name) : name);
+}
+
+/** Name of a permission set: a message code for built-in ones. */
+export function useSetName(): (set: { name: string }) => string {
+  const { t, i18n } = useTranslation('codes');
+  return ({ name }) => (name.startsWith('permission_set.') && i18n.exists(name, { ns: 'codes' }) ? t(name) : name);
+}
+
+/** Where the rights of a set hold, in words. */
+export function useSetPlace(): (set: Pick<PermissionSet, 'groups' | 'on_home_group'>) => string {
+  const { t } = useTranslation('access');
+  const groupName = useGroupName();
+  return (set) => {
+    if (set.on_home_group) return t('sets.homeGroup');
+    return set.groups.length === 0 ? groupName('group.all') : set.groups.map((group) => groupName(group.name)).join(t('sets.separator'));
+  };
+}
+
+/** "Devices: Write" for devices.write; a right that this console does not know stays as it is. */
+export function useRightName(): (right: string) => string {
+  const { t, i18n } = useTranslation('access');
+  return (right) => {
+    const [functionality, level] = right.split('.');
+    const keys = [`access:functionality.${functionality}`, `access:level.${level}`];
+    if (!keys.every((key) => i18n.exists(key))) return right;
+    return t('right', { functionality: t(`functionality.${functionality}`), level: t(`level.${level}`) });
+  };
 }
 
 /** A task without a name of its own is called by its type. */

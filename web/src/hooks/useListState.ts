@@ -96,6 +96,14 @@ function readLimit(param: string | null): number {
   return PAGE_SIZES.includes(wanted) ? wanted : 50;
 }
 
+export function readTime(value: string | undefined): string | undefined {
+  return value !== undefined && !Number.isNaN(Date.parse(value)) ? value : undefined;
+}
+
+export function readUuid(value: string | undefined): string | undefined {
+  return value !== undefined && /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(value) ? value : undefined;
+}
+
 /** One of the allowed values, or undefined: a hand-edited URL must not make a request that the contract refuses. */
 export function oneOf<T extends string>(allowed: readonly T[], value: string | undefined): T | undefined {
   return allowed.find((candidate) => candidate === value);

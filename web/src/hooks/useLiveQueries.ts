@@ -10,6 +10,8 @@ const TOUCHED: Record<Topic, { keys: readonly string[]; gatherMs: number }> = {
   tasks: { keys: ['tasks', 'task', 'executions', 'overview'], gatherMs: 800 },
   devices: { keys: ['devices', 'device', 'groups', 'overview'], gatherMs: 3_000 },
   quarantine: { keys: ['quarantine'], gatherMs: 1_500 },
+  // Also one's own rights may have changed.
+  users: { keys: ['users', 'user', 'sets', 'me'], gatherMs: 1_000 },
   enrolment: { keys: ['enrolment', 'groups'], gatherMs: 1_500 },
 };
 
@@ -66,9 +68,10 @@ export function refreshQueries(client: QueryClient, keys: readonly string[]): vo
   }
 }
 
-export function useLiveQueries(): void {
+export function useLiveQueries(enabled: boolean): void {
   const client = useQueryClient();
   useEffect(() => {
+    if (!enabled) return;
     const abort = new AbortController();
     const handler = createHintHandler((keys) => refreshQueries(client, keys));
     startLive(handler.hint, abort.signal);
@@ -76,5 +79,5 @@ export function useLiveQueries(): void {
       abort.abort();
       handler.stop();
     };
-  }, [client]);
+  }, [client, enabled]);
 }

@@ -1,19 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import { useQuery } from '@tanstack/react-query';
+import { grants, maySee, PAGES, type PageName } from '@/services/access';
 import { sessionStore } from '@/services/session';
 import { useStore } from '@/services/store';
 import { queries } from './queries';
-
-const LEVELS = ['read', 'use', 'write'];
-
-/** Whether a list of "<functionality>.<level>" grants what is asked; a higher level includes the lower ones. */
-export function grants(permissions: readonly string[], wanted: string): boolean {
-  const [functionality, level] = wanted.split('.');
-  return permissions.some((permission) => {
-    const [held, heldLevel] = permission.split('.');
-    return held === functionality && LEVELS.indexOf(heldLevel ?? '') >= LEVELS.indexOf(level ?? '');
-  });
-}
 
 /** The person signed in; undefined on the pages before that (sign-in, required password change). */
 export function useMe() {
@@ -25,4 +15,10 @@ export function useMe() {
 export function useCan(): (permission: string) => boolean {
   const me = useMe();
   return (permission) => (me ? grants(me.permissions, permission) : false);
+}
+
+/** Whether a page is there for this person: the right and what the plan includes. */
+export function useMaySee(): (page: PageName) => boolean {
+  const me = useMe();
+  return (page) => (me ? maySee(me, PAGES[page]) : false);
 }

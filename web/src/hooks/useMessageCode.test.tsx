@@ -4,7 +4,7 @@ import { cleanup, renderHook } from '@testing-library/react';
 import { createElement, type PropsWithChildren } from 'react';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { startI18n, switchLanguage } from '@/services/i18n';
-import { useGroupName, useMessageCode } from './useFormat';
+import { useGroupName, useMessageCode, useRightName, useSetName } from './useFormat';
 
 const client = new QueryClient();
 const wrapper = ({ children }: PropsWithChildren) => createElement(QueryClientProvider, { client }, children);
@@ -39,5 +39,16 @@ describe('message codes', () => {
     expect(name('group.lost_and_found')).toBe('未分類');
     expect(name('group.unknown')).toBe('group.unknown');
     expect(name('営業部')).toBe('営業部');
+  });
+
+  it('name built-in permission sets and rights only', async () => {
+    await switchLanguage('en', { remember: false });
+    const set = renderHook(() => useSetName(), { wrapper }).result.current;
+    expect(set({ name: 'permission_set.branch_administrator' })).toBe('Branch administrator');
+    expect(set({ name: 'permission_set.unknown' })).toBe('permission_set.unknown');
+    expect(set({ name: 'Help desk' })).toBe('Help desk');
+    const right = renderHook(() => useRightName(), { wrapper }).result.current;
+    expect(right('permission_sets.write')).toBe('Permission sets: Write');
+    expect(right('rockets.write')).toBe('rockets.write');
   });
 });

@@ -5,6 +5,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import ts from 'typescript';
 import { describe, expect, it } from 'vitest';
+import { AUDIT_ACTIONS } from '@/services/audit';
 import en from './en';
 import ja from './ja';
 
@@ -54,7 +55,7 @@ describe('texts', () => {
   });
 
   it('are never empty and never left untranslated', () => {
-    const same = new Set(['product', 'sha256', 'hash', 'resolvedByAt', 'usesOf', 'allowed', 'many', 'of', 'freeOf', 'mbps', 'range', 'os', 'periodValue']);
+    const same = new Set(['product', 'sha256', 'hash', 'resolvedByAt', 'usesOf', 'allowed', 'many', 'of', 'freeOf', 'mbps', 'range', 'os', 'periodValue', 'right', 'separator', 'listSeparator']);
     for (const [key, text] of japanese) {
       expect(text.trim(), key).not.toBe('');
       const last = key.replace(PLURAL, '').split(/[.:]/).at(-1) ?? '';
@@ -100,6 +101,7 @@ const CODES = {
     'modules_signature_invalid modules_manifest_invalid modules_damaged modules_rejected modules_not_written modules_unreachable ' +
     'no_modules no_module_key module_key_changed address_unknown busy cancelled',
   group: 'all lost_and_found',
+  permission_set: 'administrator reviewer operator branch_administrator installer auditor',
 };
 
 describe('message codes', () => {
@@ -107,6 +109,20 @@ describe('message codes', () => {
     for (const [family, codes] of Object.entries(CODES)) {
       for (const code of codes.split(' ')) expect(keysOf(english), code).toContain(`codes:${family}.${code}`);
     }
+  });
+});
+
+describe('the contract', () => {
+  const contract = readFileSync(join(process.cwd(), '..', 'src', 'handler', 'openapi.yaml'), 'utf8');
+  const named = (pattern: RegExp) => [...new Set([...contract.matchAll(pattern)].map((match) => match[1] ?? ''))].filter((name) => name !== 'none');
+
+  it('names no action of the audit and no part of a plan without a text', () => {
+    for (const action of named(/^ {6}x-audit: (\S+)$/gm)) expect(keysOf(english), action).toContain(`audit:action.${action}`);
+    for (const part of named(/^ {6}x-entitlement: (\w+)$/gm)) expect(keysOf(english), part).toContain(`access:entitlement.${part}`);
+  });
+
+  it('offers every action as a filter, under its kind of object', () => {
+    for (const action of named(/^ {6}x-audit: (\S+)$/gm)) expect(AUDIT_ACTIONS[action.split('.')[0] ?? ''], action).toContain(action);
   });
 });
 
@@ -136,7 +152,7 @@ describe('code', () => {
       }
     }
     // Families whose members are chosen by codes of the server.
-    const starts = [...open.filter((start) => !start.endsWith(':')), 'codes:', 'common:failure.', 'devices:problems.advice.'];
+    const starts = [...open.filter((start) => !start.endsWith(':')), 'codes:', 'common:failure.', 'devices:problems.advice.', 'audit:action.', 'audit:domain.', 'audit:field.', 'audit:refused.'];
     const unused = known.filter((key) => !closed.has(key) && !starts.some((start) => key.startsWith(start)));
     expect(unused).toEqual([]);
   });

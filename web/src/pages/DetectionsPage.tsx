@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import { useQuery } from '@tanstack/react-query';
 import { useTranslation } from 'react-i18next';
-import { Link } from 'react-router';
 import { DETECTION_TYPES, SEVERITIES, type Detection, type DetectionQuery } from '@/api/types';
 import type { Action } from '@/components/ActionMenu';
 import { DataTable, type Column } from '@/components/DataTable';
 import { DetectionPanel } from '@/components/DetectionPanel';
+import { DeviceLink } from '@/components/DeviceLink';
 import { FilterChips, FilterSelect, ListSearch, type Chip } from '@/components/Filters';
 import { CheckIcon } from '@/components/icons';
 import { ListEmpty } from '@/components/ListEmpty';
@@ -16,8 +16,8 @@ import { ActionText, ResolvedText, SeverityText } from '@/components/Status';
 import { queries } from '@/hooks/queries';
 import { useFormat } from '@/hooks/useFormat';
 import { useFresh } from '@/hooks/useFresh';
-import { oneOf, useListState, type ListState } from '@/hooks/useListState';
-import { useCan } from '@/hooks/useMe';
+import { oneOf, readTime, useListState, type ListState } from '@/hooks/useListState';
+import { useCan, useMaySee } from '@/hooks/useMe';
 import { useResolve } from '@/hooks/useResolve';
 import { useSelection } from '@/hooks/useSelection';
 
@@ -25,10 +25,6 @@ const SORTS = ['occurred_at', 'name', 'severity'] as const;
 const DIRECTIONS = ['asc', 'desc'] as const;
 const RESOLVED = ['false', 'true'] as const;
 const FILTERS = ['device', 'resolved', 'severity', 'type', 'search', 'from', 'to'];
-
-function readTime(value: string | undefined): string | undefined {
-  return value !== undefined && !Number.isNaN(Date.parse(value)) ? value : undefined;
-}
 
 function readQuery(state: ListState): DetectionQuery {
   const resolved = oneOf(RESOLVED, state.get('resolved'));
@@ -108,7 +104,8 @@ export function DetectionsPage() {
 function useChips(query: DetectionQuery): Chip[] {
   const { t } = useTranslation('detections');
   const format = useFormat();
-  const device = useQuery({ ...queries.device(query.device ?? ''), enabled: query.device !== undefined });
+  const mayDevices = useMaySee()('devices');
+  const device = useQuery({ ...queries.device(query.device ?? ''), enabled: query.device !== undefined && mayDevices });
   const period = [query.from, query.to].map((time) => (time ? format.time(time) : ''));
   const chips: (Chip | false | undefined | '')[] = [
     query.device !== undefined && { name: 'device', label: t('filter.device'), value: device.data?.device.name ?? query.device },
@@ -144,11 +141,7 @@ function useColumns(state: ListState): Column<Detection>[] {
       key: 'device',
       title: t('column.device'),
       width: 130,
-      cell: (row) => (
-        <Link className="sk-quiet-link" to={`/devices/${row.device_id}`} title={row.device_name}>
-          {row.device_name}
-        </Link>
-      ),
+      cell: (row) => <DeviceLink quiet id={row.device_id} name={row.device_name} />,
     },
     {
       key: 'object',

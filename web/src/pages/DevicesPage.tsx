@@ -23,7 +23,7 @@ import { queries } from '@/hooks/queries';
 import { MOST_DEVICES, useDeviceActions } from '@/hooks/useDeviceActions';
 import { useFormat, useGroupName } from '@/hooks/useFormat';
 import { oneOf, useListState, type ListState } from '@/hooks/useListState';
-import { useCan } from '@/hooks/useMe';
+import { useCan, useMaySee } from '@/hooks/useMe';
 import { useNow } from '@/hooks/useNow';
 import { useSelection } from '@/hooks/useSelection';
 
@@ -55,6 +55,8 @@ export function DevicesPage() {
   const selection = useSelection<Device>();
   const columns = useColumns(state);
   const chips = useChips(state, query);
+  const can = useCan();
+  const maySee = useMaySee();
   const { actions, dialog } = useDeviceActions(selection.rows, selection.clear);
 
   return (
@@ -85,7 +87,7 @@ export function DevicesPage() {
           rows={devices.data?.items}
           rowName={(device) => device.name}
           sorting={{ column: query.sort ?? 'name', direction: query.direction ?? 'asc', onSort: (sort, direction) => state.set({ sort, direction }) }}
-          selection={selection}
+          selection={can('tasks.write') || can('devices.write') ? selection : undefined}
           shown={state.shown}
           onShow={(device) => state.show(device.id)}
           empty={
@@ -95,7 +97,7 @@ export function DevicesPage() {
               onClear={() => state.clear(['group', 'status', 'os', 'problems_only', 'isolated', 'search'])}
               title={t('empty.title')}
               body={t('empty.body')}
-              action={<Link to="/enrolment">{t('empty.action')}</Link>}
+              action={maySee('enrolment') && <Link to="/enrolment">{t('empty.action')}</Link>}
             />
           }
         />
@@ -153,7 +155,11 @@ function useColumns(state: ListState): Column<Device>[] {
   const format = useFormat();
   const groupName = useGroupName();
   const now = useNow(10_000);
-  return [
+  const maySee = useMaySee();
+  const mayDetections = maySee('detections');
+  const can = useCan();
+  const mayAct = can('tasks.write') || can('devices.write') || maySee('audit');
+  const columns: Column<Device>[] = [
     {
       key: 'name',
       title: t('column.name'),
@@ -185,7 +191,7 @@ function useColumns(state: ListState): Column<Device>[] {
       descendingFirst: true,
       numeric: true,
       cell: (device) =>
-        device.unresolved > 0 ? <Link to={`/detections?device=${device.id}&resolved=false`}>{format.number(device.unresolved)}</Link> : <span className="sk-muted">{format.number(0)}</span>,
+        device.unresolved > 0 && mayDetections ? <Link to={`/detections?device=${device.id}&resolved=false`}>{format.number(device.unresolved)}</Link> : <span className={device.unresolved > 0 ? undefined : 'sk-muted'}>{format.number(device.unresolved)}</span>,
     },
     { key: 'os_name', title: t('column.os'), width: 168, sortable: true, cell: (device) => <OsLabel device={device} /> },
     { key: 'ip', title: t('column.ip'), width: 110, cell: (device) => <span className="sk-tabular">{device.ip}</span> },
@@ -198,6 +204,7 @@ function useColumns(state: ListState): Column<Device>[] {
       cell: (device) => <RowActions device={device} />,
     },
   ];
+  return mayAct ? columns : columns.filter((column) => column.key !== 'actions');
 }
 
 function RowActions({ device }: { device: Device }) {

@@ -133,7 +133,8 @@ function CreateDialog({ onClose }: { onClose: (created: EnrolmentTokenCreated | 
   const ids = useId();
   const client = useQueryClient();
   const groupName = useGroupName();
-  const groups = useQuery(queries.groups());
+  const mayGroups = useCan()('devices.read');
+  const groups = useQuery({ ...queries.groups(), enabled: mayGroups });
   const [values, setValues] = useState({ name: '', group: '', days: '30', uses: '' });
   const set = (name: keyof typeof values) => (_event: unknown, value: string) => setValues((before) => ({ ...before, [name]: value }));
   const days = wholeNumber(values.days, 1, 365);

@@ -13,10 +13,12 @@ import { TaskTabs } from '@/components/TaskTabs';
 import { queries } from '@/hooks/queries';
 import { useExecutionColumns } from '@/hooks/useExecutionColumns';
 import { oneOf, useListState } from '@/hooks/useListState';
+import { useMaySee } from '@/hooks/useMe';
 
 export function ExecutionsPage() {
   const { t } = useTranslation('tasks');
   const state = useListState();
+  const mayDevices = useMaySee()('devices');
   const wanted = oneOf(EXECUTION_STATES, state.get('state'));
   const executions = useQuery(queries.executions({ state: wanted, cursor: state.cursor, limit: state.limit }));
   const columns = useExecutionColumns({ withTask: true });
@@ -35,7 +37,7 @@ export function ExecutionsPage() {
           columns={columns}
           rows={executions.data?.items}
           rowName={(row) => row.device_name}
-          empty={<ListEmpty icon={TasksIcon} filtered={chips.length > 0} onClear={() => state.clear(['state'])} title={t('empty.title')} body={t('empty.body')} action={<Link to="/devices">{t('empty.action')}</Link>} />}
+          empty={<ListEmpty icon={TasksIcon} filtered={chips.length > 0} onClear={() => state.clear(['state'])} title={t('empty.title')} body={t('empty.body')} action={mayDevices && <Link to="/devices">{t('empty.action')}</Link>} />}
         />
       </ListPage>
     </div>

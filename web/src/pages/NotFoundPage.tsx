@@ -10,7 +10,7 @@ export function NotFoundPage() {
       <PageHeader title={t('notFound.title')} />
       <p>{t('notFound.body')}</p>
       <p>
-        <Link to="/overview">{t('notFound.home')}</Link>
+        <Link to="/">{t('notFound.home')}</Link>
       </p>
     </div>
   );

@@ -7,6 +7,7 @@ import { Link } from 'react-router';
 import type { Detection, Overview } from '@/api/types';
 import { Bar } from '@/components/Bar';
 import { DayChart } from '@/components/DayChart';
+import { DeviceLink } from '@/components/DeviceLink';
 import { ErrorState } from '@/components/ErrorState';
 import { CheckIcon, ClockIcon, ErrorIcon, RunningIcon, WarningIcon } from '@/components/icons';
 import { PageHeader } from '@/components/PageHeader';
@@ -14,7 +15,7 @@ import { Skeleton } from '@/components/pf';
 import { SeverityText, type Tone } from '@/components/Status';
 import { queries } from '@/hooks/queries';
 import { useFormat } from '@/hooks/useFormat';
-import { useCan, useMe } from '@/hooks/useMe';
+import { useCan, useMaySee, useMe } from '@/hooks/useMe';
 import { useNow } from '@/hooks/useNow';
 import { dayOf, startOfDay } from '@/services/format';
 
@@ -24,6 +25,7 @@ const SEATS_ALMOST = 90;
 export function OverviewPage() {
   const { t } = useTranslation('overview');
   const overview = useQuery(queries.overview());
+  const mayDetections = useMaySee()('detections');
   return (
     <div className="sk-page sk-wide-page">
       <PageHeader title={t('title')} />
@@ -34,7 +36,7 @@ export function OverviewPage() {
           <Figures data={overview.data} />
           <section className="sk-card sk-card-wide" aria-labelledby="by-day">
             <h2 id="by-day">{t('byDay.title')}</h2>
-            {overview.data ? <DayChart days={overview.data.detections_by_day} /> : <Skeleton height="160px" screenreaderText={t('common:state.loading')} />}
+            {overview.data ? <DayChart days={overview.data.detections_by_day} linked={mayDetections} /> : <Skeleton height="160px" screenreaderText={t('common:state.loading')} />}
           </section>
           <Seats data={overview.data} />
           <LatestDetections />
@@ -49,6 +51,7 @@ function Figures({ data }: { data: Overview | undefined }) {
   const zone = useMe()?.time_zone;
   const now = useNow(60_000);
   const today = encodeURIComponent(startOfDay(dayOf(now, zone), zone).toISOString());
+  const maySee = useMaySee();
   const act = (value: number | undefined, tone: Tone): Tone => (value ? tone : 'quiet');
   return (
     <>
@@ -62,13 +65,13 @@ function Figures({ data }: { data: Overview | undefined }) {
         <Figure
           value={data?.detections_unresolved}
           label={t('figure.unresolved')}
-          to="/detections?resolved=false"
+          to={maySee('detections') && '/detections?resolved=false'}
           tone={act(data?.detections_unresolved, 'danger')}
           icon={<ErrorIcon />}
           testId="figure-unresolved"
         />
-        <Figure value={data?.detections_today} label={t('figure.today')} to={`/detections?from=${today}`} tone="quiet" icon={<ClockIcon />} testId="figure-today" />
-        <Figure value={data?.tasks_running} label={t('figure.tasks')} to="/tasks/executions?state=running" tone="quiet" icon={<RunningIcon />} testId="figure-tasks" />
+        <Figure value={data?.detections_today} label={t('figure.today')} to={maySee('detections') && `/detections?from=${today}`} tone="quiet" icon={<ClockIcon />} testId="figure-today" />
+        <Figure value={data?.tasks_running} label={t('figure.tasks')} to={maySee('tasks') && '/tasks/executions?state=running'} tone="quiet" icon={<RunningIcon />} testId="figure-tasks" />
       </Group>
     </>
   );
@@ -91,14 +94,26 @@ function Group({ title, total, all, to, children }: { title: string; total?: num
   );
 }
 
-function Figure({ value, label, to, tone, icon, testId }: { value: number | undefined; label: string; to: string; tone: Tone; icon: ReactNode; testId: string }) {
+function Figure({ value, label, to, tone, icon, testId }: { value: number | undefined; label: string; to: string | false; tone: Tone; icon: ReactNode; testId: string }) {
   const format = useFormat();
-  return (
-    <Link className={`sk-figure sk-${tone}`} to={to} data-testid={testId}>
+  const content = (
+    <>
       <span className="sk-figure-label">
         <span aria-hidden="true">{icon}</span> {label}
       </span>
       <span className="sk-figure-value">{value === undefined ? <Skeleton width="40px" height="24px" /> : format.number(value)}</span>
+    </>
+  );
+  if (to === false) {
+    return (
+      <div className={`sk-figure sk-${tone}`} data-testid={testId}>
+        {content}
+      </div>
+    );
+  }
+  return (
+    <Link className={`sk-figure sk-${tone}`} to={to} data-testid={testId}>
+      {content}
     </Link>
   );
 }
@@ -144,9 +159,7 @@ function LatestDetections() {
             <Link to={`/detections?resolved=false&show=${detection.id}`} title={detection.object}>
               {detection.name}
             </Link>
-            <Link className="sk-quiet-link" to={`/devices/${detection.device_id}`}>
-              {detection.device_name}
-            </Link>
+            <DeviceLink quiet id={detection.device_id} name={detection.device_name} />
             <span className="sk-muted" title={format.timeExact(detection.occurred_at)}>
               {format.ago(detection.occurred_at, now)}
             </span>

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import { useQuery } from '@tanstack/react-query';
 import { useTranslation } from 'react-i18next';
-import { Link } from 'react-router';
 import type { Quarantined } from '@/api/types';
 import { CopyButton } from '@/components/CopyBlock';
 import { DataTable, type Column } from '@/components/DataTable';
+import { DeviceLink } from '@/components/DeviceLink';
 import { FilterChips, type Chip } from '@/components/Filters';
 import { QuarantineIcon } from '@/components/icons';
 import { ListEmpty } from '@/components/ListEmpty';
@@ -14,6 +14,7 @@ import { Button } from '@/components/pf';
 import { queries } from '@/hooks/queries';
 import { useFormat } from '@/hooks/useFormat';
 import { useListState } from '@/hooks/useListState';
+import { useMaySee } from '@/hooks/useMe';
 
 const HASH_SHOWN = 12;
 
@@ -22,8 +23,9 @@ export function QuarantinePage() {
   const format = useFormat();
   const state = useListState();
   const deviceId = state.get('device');
+  const mayDevices = useMaySee()('devices');
   const quarantine = useQuery(queries.quarantine({ device: deviceId, cursor: state.cursor, limit: state.limit }));
-  const device = useQuery({ ...queries.device(deviceId ?? ''), enabled: deviceId !== undefined });
+  const device = useQuery({ ...queries.device(deviceId ?? ''), enabled: deviceId !== undefined && mayDevices });
   const chips: Chip[] = deviceId ? [{ name: 'device', label: t('filter.device'), value: device.data?.device.name ?? deviceId }] : [];
   const columns: Column<Quarantined>[] = [
     { key: 'name', title: t('column.name'), width: 220, cell: (row) => <span title={row.name}>{row.name}</span> },
@@ -42,11 +44,7 @@ export function QuarantinePage() {
       key: 'device',
       title: t('column.device'),
       width: 180,
-      cell: (row) => (
-        <Link className="sk-quiet-link" to={`/devices/${row.device_id}/detections`} title={row.device_name}>
-          {row.device_name}
-        </Link>
-      ),
+      cell: (row) => <DeviceLink quiet id={row.device_id} name={row.device_name} tab="detections" />,
     },
     { key: 'size', title: t('column.size'), width: 90, numeric: true, cell: (row) => format.bytes(row.size_bytes) },
     {

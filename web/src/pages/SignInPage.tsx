@@ -13,8 +13,11 @@ import { formatCountdown } from '@/services/format';
 import { LANGUAGES, switchLanguage } from '@/services/i18n';
 import { readPref, writePref } from '@/services/prefs';
 import { asProblem, type ApiProblem } from '@/services/problem';
+import { cleanCode } from '@/services/secondFactor';
 import { sessionStore, signIn } from '@/services/session';
 import { useStore } from '@/services/store';
+
+const LEAST_CODE = 6; // the contract's minLength of SignIn.code
 
 export function SignInPage() {
   const { t } = useTranslation('session');
@@ -40,6 +43,9 @@ function SignInForm() {
   const session = useStore(sessionStore);
   const [name, setName] = useState(() => readPref('name') ?? '');
   const [password, setPassword] = useState('');
+  // Asked for after name and password were right; both stay in memory until then.
+  const [asked, setAsked] = useState(false);
+  const [code, setCode] = useState('');
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<ApiProblem | null>(null);
   const [waitUntil, setWaitUntil] = useState(0);
@@ -47,11 +53,20 @@ function SignInForm() {
   const fieldError = useFieldError(problem);
   const nameInput = useRef<HTMLInputElement>(null);
   const passwordInput = useRef<HTMLInputElement>(null);
+  const codeInput = useRef<HTMLInputElement>(null);
   const reason = session.phase === 'signed_out' && !problem ? session.reason : null;
 
   useEffect(() => {
-    (nameInput.current?.value ? passwordInput : nameInput).current?.focus();
-  }, []);
+    if (asked) codeInput.current?.focus();
+    else (nameInput.current?.value ? passwordInput : nameInput).current?.focus();
+  }, [asked]);
+
+  const back = (refused: ApiProblem | null) => {
+    setAsked(false);
+    setCode('');
+    setPassword('');
+    setProblem(refused);
+  };
 
   const submit = async (event: FormEvent) => {
     event.preventDefault();
@@ -59,11 +74,22 @@ function SignInForm() {
     setBusy(true);
     try {
       writePref('name', name.trim());
-      await signIn(name.trim(), password, language);
+      await signIn(name.trim(), password, language, asked ? cleanCode(code) : undefined);
     } catch (error) {
       const refused = asProblem(error);
-      setProblem(refused);
-      setPassword('');
+      if (refused.code === 'second_factor_required') {
+        setProblem(null);
+        setAsked(true);
+        return;
+      }
+      const again = asked && (refused.code === 'second_factor_wrong' || refused.passing);
+      if (again) {
+        setProblem(refused);
+        setCode('');
+        codeInput.current?.focus();
+      } else {
+        back(refused);
+      }
       setWaitUntil(refused.retryAfter === null ? 0 : Date.now() + refused.retryAfter * 1000);
       passwordInput.current?.focus();
     } finally {
@@ -71,6 +97,37 @@ function SignInForm() {
     }
   };
 
+  if (asked) {
+    const codeError = fieldError('code') ?? (problem?.code === 'second_factor_wrong' ? problem.message : undefined);
+    return (
+      <Form onSubmit={(event) => void submit(event)} noValidate>
+        {problem && !codeError && <SignInRefusal problem={problem} wait={wait} />}
+        <p className="sk-muted">{t('signIn.codeFor', { name: name.trim() })}</p>
+        <Field id={`${ids}-code`} label={t('signIn.code')} hint={t('signIn.codeHint')} error={codeError} required>
+          <TextInput
+            id={`${ids}-code`}
+            ref={codeInput}
+            value={code}
+            onChange={(_event, value) => setCode(value)}
+            autoComplete="one-time-code"
+            autoCapitalize="none"
+            spellCheck={false}
+            maxLength={24}
+            isRequired
+            validated={codeError ? 'error' : 'default'}
+            aria-describedby={`${ids}-code-help`}
+            data-testid="sign-in-code"
+          />
+        </Field>
+        <Button type="submit" variant="primary" isBlock isLoading={busy} isDisabled={busy || wait > 0 || cleanCode(code).length < LEAST_CODE} data-testid="sign-in-submit">
+          {wait > 0 ? t('signIn.wait', { time: formatCountdown(wait) }) : t('signIn.submit')}
+        </Button>
+        <Button variant="link" onClick={() => back(null)}>
+          {t('signIn.other')}
+        </Button>
+      </Form>
+    );
+  }
   return (
     <Form onSubmit={(event) => void submit(event)} noValidate>
       {reason && reason !== 'signed_out' && <Alert variant="info" isInline title={t(`signIn.reason.${reason}`)} />}

@@ -5,6 +5,7 @@ import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link, useParams } from 'react-router';
 import { EXECUTION_STATES, type Task } from '@/api/types';
+import { ActionMenu } from '@/components/ActionMenu';
 import { Bar } from '@/components/Bar';
 import { ConfirmDialog } from '@/components/ConfirmDialog';
 import { DataTable } from '@/components/DataTable';
@@ -18,10 +19,11 @@ import { ListPage } from '@/components/ListPage';
 import { PageHeader } from '@/components/PageHeader';
 import { Button, Skeleton } from '@/components/pf';
 import { queries } from '@/hooks/queries';
+import { useAuditActions } from '@/hooks/useAuditActions';
 import { useExecutionColumns } from '@/hooks/useExecutionColumns';
 import { useFormat, useTaskName } from '@/hooks/useFormat';
 import { oneOf, useListState } from '@/hooks/useListState';
-import { useCan } from '@/hooks/useMe';
+import { useCan, useMaySee } from '@/hooks/useMe';
 import { api, ask } from '@/services/api';
 import { showToast } from '@/services/toasts';
 
@@ -32,6 +34,7 @@ export function TaskPage() {
   const taskName = useTaskName();
   const [cancelling, setCancelling] = useState(false);
   const task = useQuery(queries.task(id));
+  const audit = useAuditActions(task.data?.id);
   const open = task.data ? task.data.executions.pending + task.data.executions.running : 0;
   const title = task.data ? taskName(task.data) : t('task');
   return (
@@ -44,12 +47,14 @@ export function TaskPage() {
           </nav>
         }
         aside={
-          can('tasks.write') &&
-          open > 0 && (
-            <Button variant="secondary" size="sm" onClick={() => setCancelling(true)} data-testid="cancel-task">
-              {t('cancelAll.action')}
-            </Button>
-          )
+          <>
+            {can('tasks.use') && open > 0 && (
+              <Button variant="secondary" size="sm" onClick={() => setCancelling(true)} data-testid="cancel-task">
+                {t('cancelAll.action')}
+              </Button>
+            )}
+            <ActionMenu label={t('actionsOf', { name: title })} text={t('common:action.actions')} actions={audit} testId="task-actions" />
+          </>
         }
       />
       {task.isError && !task.data && <ErrorState error={task.error} onRetry={() => void task.refetch()} />}
@@ -63,6 +68,7 @@ export function TaskPage() {
 
 function Summary({ task }: { task: Task }) {
   const { t } = useTranslation('tasks');
+  const mayDetections = useMaySee()('detections');
   const format = useFormat();
   return (
     <div className="sk-card sk-summary">
@@ -75,7 +81,7 @@ function Summary({ task }: { task: Task }) {
           { term: t('column.type'), value: t(`common:enum.taskType.${task.type}`) },
           { term: t('column.created'), value: format.time(task.created_at) },
           { term: t('column.createdBy'), value: task.created_by },
-          { term: t('fact.detection'), value: task.detection_id && <Link to={`/detections?show=${task.detection_id}`}>{t('fact.showDetection')}</Link> },
+          { term: t('fact.detection'), value: task.detection_id && mayDetections && <Link to={`/detections?show=${task.detection_id}`}>{t('fact.showDetection')}</Link> },
           { term: t('dialog.scan.targets'), value: task.type === 'scan' && (task.scan?.targets?.join(', ') || t('fact.defaultTargets')), mono: Boolean(task.scan?.targets?.length) },
           { term: t('dialog.show_message.text'), value: [task.message?.title, task.message?.text].filter(Boolean).join(': ') },
         ]}

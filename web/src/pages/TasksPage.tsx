@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { useQuery } from '@tanstack/react-query';
+import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link, useNavigate } from 'react-router';
 import { TASK_TYPES, type Task } from '@/api/types';
@@ -10,17 +11,22 @@ import { FilterChips, FilterSelect, type Chip } from '@/components/Filters';
 import { TasksIcon } from '@/components/icons';
 import { ListEmpty } from '@/components/ListEmpty';
 import { ListPage } from '@/components/ListPage';
+import { NewTaskDialog } from '@/components/NewTaskDialog';
 import { PageHeader } from '@/components/PageHeader';
+import { Button } from '@/components/pf';
 import { TaskTabs } from '@/components/TaskTabs';
 import { queries } from '@/hooks/queries';
 import { useFormat, useTaskName } from '@/hooks/useFormat';
 import { oneOf, useListState } from '@/hooks/useListState';
+import { useCan } from '@/hooks/useMe';
 
 export function TasksPage() {
   const { t } = useTranslation('tasks');
   const format = useFormat();
   const taskName = useTaskName();
   const navigate = useNavigate();
+  const may = useCan()('tasks.write');
+  const [creating, setCreating] = useState(false);
   const state = useListState();
   const type = oneOf(TASK_TYPES, state.get('type'));
   const tasks = useQuery(queries.tasks({ type, cursor: state.cursor, limit: state.limit }));
@@ -40,9 +46,19 @@ export function TasksPage() {
     { key: 'by', title: t('column.createdBy'), width: 130, cell: (task) => task.created_by },
     { key: 'at', title: t('column.created'), width: 154, cell: (task) => <span className="sk-tabular">{format.time(task.created_at)}</span> },
   ];
+  const button = may && (
+    <Button variant="primary" size="sm" onClick={() => setCreating(true)} data-testid="new-task">
+      {t('new.action')}
+    </Button>
+  );
   return (
     <div className="sk-page sk-fill">
-      <PageHeader title={t('title')} aside={<TaskTabs />} />
+      <PageHeader title={t('title')} aside={
+          <>
+            <TaskTabs />
+            {button}
+          </>
+        } />
       <ListPage
         query={tasks}
         state={state}
@@ -56,10 +72,11 @@ export function TasksPage() {
           rowName={taskName}
           onShow={(task) => void navigate(`/tasks/${task.id}`)}
           empty={
-            <ListEmpty icon={TasksIcon} filtered={chips.length > 0} onClear={() => state.clear(['type'])} title={t('empty.title')} body={t('empty.body')} action={<Link to="/devices">{t('empty.action')}</Link>} />
+            <ListEmpty icon={TasksIcon} filtered={chips.length > 0} onClear={() => state.clear(['type'])} title={t('empty.title')} body={t('empty.body')} action={button} />
           }
         />
       </ListPage>
+      {creating && <NewTaskDialog onClose={() => setCreating(false)} />}
     </div>
   );
 }

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who may see which part: signed out -> sign-in page and back again; password change required -> only that.
-import { useQueryClient } from '@tanstack/react-query';
+// Who may see which part: signed out -> sign-in page and back again; password change or second factor required -> only that.
+import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useEffect } from 'react';
 import { Navigate, Outlet, useLocation, useSearchParams } from 'react-router';
+import { queries } from '@/hooks/queries';
 import { sessionStore } from '@/services/session';
 import { useStore } from '@/services/store';
 
-/** Only a path of this console; never an address elsewhere. */
+/** Only a path of this console; never an address elsewhere. The root leads to the first page that one may see. */
 export function safeNext(next: string | null): string {
-  return next !== null && /^\/(?![/\\])/.test(next) && !next.startsWith('/sign-in') ? next : '/overview';
+  return next !== null && /^\/(?![/\\])/.test(next) && !next.startsWith('/sign-in') ? next : '/';
 }
 
 export function RequireSession() {
@@ -33,6 +34,16 @@ export function PasswordGate() {
   const { pathname, search } = useLocation();
   if (state.phase === 'signed_in' && state.grant.mustChangePassword) {
     return <Navigate to={`/password?next=${encodeURIComponent(pathname + search)}`} replace />;
+  }
+  return <Outlet />;
+}
+
+/** Leads to the set-up of a second factor where one is required; the server refuses everything else until then. */
+export function SecondFactorGate() {
+  const me = useQuery(queries.me()).data;
+  const { pathname, search } = useLocation();
+  if (me?.two_factor_required && !me.two_factor) {
+    return <Navigate to={`/second-factor?next=${encodeURIComponent(pathname + search)}`} replace />;
   }
   return <Outlet />;
 }

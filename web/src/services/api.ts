@@ -12,9 +12,15 @@ export async function authorised(request: Request): Promise<Response> {
   const grant = await freshGrant();
   if (!grant) throw new ApiProblem(401, 'session_ended', null, null);
   const first = await send(request, grant.token);
-  if (first.status !== 401) return first;
+  if (first.status !== 401 || (await aboutCode(first))) return first;
   const renewed = await renew(grant.token);
   return renewed ? send(spare, renewed.token) : first;
+}
+
+/** A wrong code is refused with 401 as well; a new token would not help, and the repetition would count as a second try. */
+async function aboutCode(response: Response): Promise<boolean> {
+  const body: unknown = await response.clone().json().catch(() => null);
+  return typeof body === 'object' && body !== null && 'code' in body && body.code === 'second_factor_wrong';
 }
 
 async function send(request: Request, token: string): Promise<Response> {

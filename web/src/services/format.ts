@@ -94,6 +94,10 @@ export function startOfDay(day: string, timeZone: string | undefined): Date {
   return new Date(guess);
 }
 
+export function dayAfter(day: string): string {
+  return new Date(Date.parse(`${day}T00:00:00Z`) + 86_400_000).toISOString().slice(0, 10);
+}
+
 export function dayOf(time: number, timeZone: string | undefined): string {
   return new Date(time + zoneOffset(time, knownZone(timeZone))).toISOString().slice(0, 10);
 }

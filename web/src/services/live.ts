@@ -6,7 +6,7 @@ import { language } from './i18n';
 import { withLock } from './locks';
 import { createStore } from './store';
 
-export const TOPICS = ['devices', 'detections', 'tasks', 'quarantine', 'enrolment'] as const;
+export const TOPICS = ['devices', 'detections', 'tasks', 'quarantine', 'enrolment', 'users'] as const;
 export type Topic = (typeof TOPICS)[number];
 
 export type LiveState = 'connecting' | 'open' | 'broken';

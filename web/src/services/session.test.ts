@@ -54,6 +54,32 @@ describe('session', () => {
     expect(refreshes).toBe(1);
   });
 
+  it('neither renews nor repeats when a code of the second factor was wrong', async () => {
+    const asked: string[] = [];
+    const { session, api } = await load((url) => {
+      asked.push(url);
+      if (url === '/api/v1/sign-in') return answer(200, { ...GRANT, access_token: 'good' });
+      return answer(401, { code: 'second_factor_wrong', title: 'x' });
+    });
+    await session.signIn('acme/admin', 'secret', 'en', '123456');
+    await expect(api.ask(api.api.POST('/api/v1/me/two-factor/confirm', { body: { code: '000000' } }))).rejects.toMatchObject({ code: 'second_factor_wrong' });
+    expect(asked).toEqual(['/api/v1/sign-in', '/api/v1/me/two-factor/confirm']);
+  });
+
+  it('sends a code only when there is one', async () => {
+    const bodies: unknown[] = [];
+    const { session } = await load((_url, init) => {
+      bodies.push(JSON.parse(String(init.body)));
+      return answer(200, { ...GRANT, access_token: 'good' });
+    });
+    await session.signIn('acme/admin', 'secret', 'en');
+    await session.signIn('acme/admin', 'secret', 'en', 'a1b2c-d3e4f');
+    expect(bodies).toEqual([
+      { name: 'acme/admin', password: 'secret', language: 'en' },
+      { name: 'acme/admin', password: 'secret', language: 'en', code: 'a1b2c-d3e4f' },
+    ]);
+  });
+
   it('repeats a request with its body', async () => {
     const bodies: string[] = [];
     const { session, api } = await load(async (url, init) => {

@@ -152,8 +152,9 @@ function hear(message: TabMessage): void {
   if (message.kind === 'ended' && state.phase === 'signed_in') end(message.reason, false);
 }
 
-export async function signIn(name: string, password: string, chosen: Language): Promise<Grant> {
-  const grant = await readGrant(await post('/api/v1/sign-in', { name, password, language: chosen }));
+/** `code`: of the second factor, or a recovery code, when the server asked for one. */
+export async function signIn(name: string, password: string, chosen: Language, code?: string): Promise<Grant> {
+  const grant = await readGrant(await post('/api/v1/sign-in', { name, password, language: chosen, ...(code === undefined ? {} : { code }) }));
   adopt(grant, 'signed_in');
   return grant;
 }

@@ -2,28 +2,44 @@
 import { describe, expect, it } from 'vitest';
 import type { Group } from '@/api/types';
 import { lateness } from '@/components/Status';
-import { grants } from '@/hooks/useMe';
-import { oneOf } from '@/hooks/useListState';
+import { oneOf, readUuid } from '@/hooks/useListState';
+import { userCondition } from '@/components/UserStatus';
 import { tokenCondition } from '@/pages/EnrolmentPage';
 import { safeNext } from '@/pages/guards';
 import { describeBrowser } from './browser';
 import { installCommands } from './install';
 import { asProblem, retryAfter } from './problem';
+import { cleanCode, inFours } from './secondFactor';
 import { buildTree, flattenTree } from './tree';
 
 describe('small rules', () => {
   it('goes back only to pages of this console', () => {
     expect(safeNext('/devices?os=linux')).toBe('/devices?os=linux');
     for (const bad of [null, '', 'https://evil.example', '//evil.example', '/\\evil.example', '/sign-in?next=/x']) {
-      expect(safeNext(bad)).toBe('/overview');
+      expect(safeNext(bad)).toBe('/');
     }
   });
 
-  it('lets a higher level include the lower ones', () => {
-    expect(grants(['devices.write'], 'devices.read')).toBe(true);
-    expect(grants(['devices.read'], 'devices.write')).toBe(false);
-    expect(grants(['tasks.write'], 'devices.read')).toBe(false);
-    expect(grants(['devices.strange'], 'devices.read')).toBe(false);
+  it('names the strongest condition of a user first', () => {
+    const now = Date.parse('2026-11-24T12:00:00Z');
+    const user = { enabled: true, must_change_password: true, locked_until: '2026-11-24T12:05:00Z' };
+    expect(userCondition({ ...user, enabled: false }, now)).toBe('disabled');
+    expect(userCondition(user, now)).toBe('locked');
+    expect(userCondition({ ...user, locked_until: '2026-11-24T11:59:59Z' }, now)).toBe('must_change');
+    expect(userCondition({ enabled: true, must_change_password: false }, now)).toBe('enabled');
+  });
+
+  it('reads codes as people type them', () => {
+    expect(cleanCode(' 123 456 ')).toBe('123456');
+    expect(cleanCode('１２３４５６')).toBe('123456');
+    expect(cleanCode(' a1b2c-d3e4f ')).toBe('a1b2c-d3e4f');
+    expect(inFours('ABCDEFGHIJ')).toBe('ABCD EFGH IJ');
+    expect(inFours('ABCDEFGH')).toBe('ABCD EFGH');
+  });
+
+  it('lets only identifiers into requests that ask for one', () => {
+    expect(readUuid('5e000000-0000-4000-8000-000000000001')).toBeDefined();
+    for (const bad of [undefined, '', 'x', '5e000000-0000-4000-8000-00000000000', '5e000000-0000-4000-8000-000000000001 ']) expect(readUuid(bad)).toBeUndefined();
   });
 
   it('judges silence by the device’s own interval', () => {
