@@ -56,7 +56,8 @@ enum rc detection_page(struct tx *tx, struct arena *a, const struct detection_fi
     args_uuid(&args, after_id);
     args_int(&args, limit);
     struct rows r;
-    enum rc rc = tx_run(tx, sql_detection_page((unsigned)sort, descending, after_key.p != NULL), &args, &r);
+    enum rc rc =
+        tx_run(tx, sql_detection_page((unsigned)sort, descending, after_key.p != NULL, f->search.p != NULL), &args, &r);
     if (rc != RC_OK)
         return rc;
     struct detection_row *rows = ARENA_ARRAY(a, struct detection_row, r.n + 1);
@@ -85,7 +86,7 @@ enum rc detection_count(struct tx *tx, struct arena *a, const struct detection_f
     struct sql_args args;
     args_init(&args, a);
     filter_args(&args, f);
-    return number(tx, SQL_detection_count, &args, ret);
+    return number(tx, sql_detection_count(f->search.p != NULL), &args, ret);
 }
 
 enum rc detection_find(struct tx *tx, struct arena *a, struct uuid id, struct detection_row *ret)

@@ -2,43 +2,45 @@
 
 -- name: detection_page
 -- doc: One page. $1 device, $2 resolved, $3 severity, $4 type, $5 search, $6 from, $7 to, $8 sort key and $9 id of the last
--- doc: row of the page before, $10 limit.
+-- doc: row of the page before, $10 limit. The device is looked up row by row, as in device_page.
 -- variant sort: occurred_at = x.occurred_at : timestamptz, name = lower(x.name) : text, severity = x.severity : smallint
 -- variant direction: asc, desc
 -- variant page: first = true, next = ({sort}, x.id) {cmp} ($8::text::{sort_type}, $9::uuid)
-SELECT x.id, x.device_id, d.name, x.name, x.type, x.severity, x.scanner, x.action, x.action_error, x.object, x.sha256, x.size,
-       x.process, x.account, x.engine, x.engine_version, x.signature_version, x.occurred_at, x.received_at, x.resolved_at,
-       x.resolved_by, ({sort})::text
-FROM {t}.detection x
-JOIN {t}.device d ON d.id = x.device_id
-WHERE ($1::uuid IS NULL OR x.device_id = $1)
-  AND ($2::boolean IS NULL OR (x.resolved_at IS NOT NULL) = $2)
-  AND ($3::smallint IS NULL OR x.severity = $3)
-  AND ($4::text IS NULL OR x.type = $4)
-  AND ($5::text IS NULL OR position(lower($5) IN lower(x.name)) > 0 OR position(lower($5) IN lower(x.object)) > 0
-       OR position(lower($5) IN lower(d.name)) > 0)
-  AND ($6::timestamptz IS NULL OR x.occurred_at >= $6)
-  AND ($7::timestamptz IS NULL OR x.occurred_at < $7)
-  AND {reach:d.group_id}
-  AND ($8::text IS NULL OR $9::uuid IS NOT NULL)
-  AND {page}
-ORDER BY {sort} {direction}, x.id {direction}
-LIMIT $10::integer;
+-- variant search: none = $5::text IS NULL, some = (position(lower($5::text) IN lower(x.name)) > 0 OR position(lower($5) IN lower(x.object)) > 0 OR x.device_id IN (SELECT d.id FROM {t}.device d WHERE position(lower($5) IN lower(d.name)) > 0))
+SELECT p.id, p.device_id, coalesce((SELECT d.name FROM {t}.device d WHERE d.id = p.device_id), ''), p.name, p.type, p.severity, p.scanner, p.action, p.action_error, p.object, p.sha256, p.size,
+       p.process, p.account, p.engine, p.engine_version, p.signature_version, p.occurred_at, p.received_at, p.resolved_at,
+       p.resolved_by, p.sort_key::text
+FROM (
+    SELECT x.id, x.device_id, x.name, x.type, x.severity, x.scanner, x.action, x.action_error, x.object, x.sha256, x.size, x.process, x.account,
+           x.engine, x.engine_version, x.signature_version, x.occurred_at, x.received_at, x.resolved_at, x.resolved_by, {sort} AS sort_key
+    FROM {t}.detection x
+    WHERE ($1::uuid IS NULL OR x.device_id = $1)
+      AND ($2::boolean IS NULL OR (x.resolved_at IS NOT NULL) = $2)
+      AND ($3::smallint IS NULL OR x.severity = $3)
+      AND ($4::text IS NULL OR x.type = $4)
+      AND {search}
+      AND ($6::timestamptz IS NULL OR x.occurred_at >= $6)
+      AND ($7::timestamptz IS NULL OR x.occurred_at < $7)
+      AND {reach:(SELECT d.group_id FROM {t}.device d WHERE d.id = x.device_id)}
+      AND ($8::text IS NULL OR $9::uuid IS NOT NULL)
+      AND {page}
+    ORDER BY {sort} {direction}, x.id {direction}
+    LIMIT $10::integer) p
+ORDER BY p.sort_key {direction}, p.id {direction};
 
 -- name: detection_count
 -- doc: How many match the filters of detection_page ($1 to $7).
+-- variant search: none = $5::text IS NULL, some = (position(lower($5::text) IN lower(x.name)) > 0 OR position(lower($5) IN lower(x.object)) > 0 OR x.device_id IN (SELECT d.id FROM {t}.device d WHERE position(lower($5) IN lower(d.name)) > 0))
 SELECT count(*)
 FROM {t}.detection x
-JOIN {t}.device d ON d.id = x.device_id
 WHERE ($1::uuid IS NULL OR x.device_id = $1)
   AND ($2::boolean IS NULL OR (x.resolved_at IS NOT NULL) = $2)
   AND ($3::smallint IS NULL OR x.severity = $3)
   AND ($4::text IS NULL OR x.type = $4)
-  AND ($5::text IS NULL OR position(lower($5) IN lower(x.name)) > 0 OR position(lower($5) IN lower(x.object)) > 0
-       OR position(lower($5) IN lower(d.name)) > 0)
+  AND {search}
   AND ($6::timestamptz IS NULL OR x.occurred_at >= $6)
   AND ($7::timestamptz IS NULL OR x.occurred_at < $7)
-  AND {reach:d.group_id};
+  AND {reach:(SELECT d.group_id FROM {t}.device d WHERE d.id = x.device_id)};
 
 -- name: detection_find
 SELECT x.id, x.device_id, d.name, x.name, x.type, x.severity, x.scanner, x.action, x.action_error, x.object, x.sha256, x.size,

@@ -3,14 +3,15 @@
 -- name: device_page
 -- doc: One page of devices. $1 group (it and all below), $2 status, $3 os family, $4 problems only, $5 isolated, $6 search text (a
 -- doc: pattern of LIKE when it is long: three characters make a trigram), $7 sort key and $8 id of the last row of the page before,
--- doc: $9 limit. What is not asked for is not in the statement, so that the index of the order is used; the joins are of the page.
+-- doc: $9 limit. What is not asked for is not in the statement, so that the index of the order is used. Looked up row
+-- doc: by row, not joined: of a limit that is a parameter the planner believes that it is a tenth of all rows.
 -- variant sort: name = lower(d.name) : text, os_name = lower(d.os_name) : text, problems = d.problems : integer, unresolved = d.unresolved : integer, enrolled_at = d.enrolled_at : timestamptz
 -- variant direction: asc, desc
 -- variant page: first = true, next = ({sort}, d.id) {cmp} ($7::text::{sort_type}, $8::uuid)
 -- variant filter: none = ($1::uuid IS NULL AND $2::smallint IS NULL AND $3::text IS NULL AND $4::boolean IS NOT TRUE AND $5::boolean IS NULL), some = ($1::uuid IS NULL OR d.group_id IN (WITH RECURSIVE below AS (SELECT x.id FROM {t}.device_group x WHERE x.id = $1::uuid UNION ALL SELECT y.id FROM {t}.device_group y JOIN below b ON y.parent_id = b.id) SELECT below.id FROM below)) AND ($2::smallint IS NULL OR d.status = $2) AND ($3::text IS NULL OR d.os_family = $3) AND ($4::boolean IS NOT TRUE OR d.problems > 0) AND ($5::boolean IS NULL OR d.isolated = $5)
 -- variant search: none = $6::text IS NULL, short = position(lower($6::text) IN d.search) > 0, long = d.search LIKE lower($6::text)
 SELECT x.id, x.name, x.description, x.group_id, g.name, x.status, x.os_family, x.os_name, x.os_version, x.ip,
-       coalesce(s.at, x.enrolled_at), x.check_interval, x.problems, x.unresolved, x.isolated, x.protection,
+       coalesce((SELECT s.at FROM {t}.seen s WHERE s.device_id = x.id), x.enrolled_at), x.check_interval, x.problems, x.unresolved, x.isolated, x.protection,
        x.agent_version, x.enrolled_at, x.sort_key::text
 FROM (
     SELECT d.id, d.name, d.description, d.group_id, d.status, d.os_family, d.os_name, d.os_version, d.ip, d.check_interval, d.problems,
@@ -24,7 +25,6 @@ FROM (
     ORDER BY {sort} {direction}, d.id {direction}
     LIMIT $9::integer) x
 JOIN {t}.device_group g ON g.id = x.group_id
-LEFT JOIN {t}.seen s ON s.device_id = x.id
 ORDER BY x.sort_key {direction}, x.id {direction};
 
 -- name: device_page_seen
@@ -35,7 +35,7 @@ ORDER BY x.sort_key {direction}, x.id {direction};
 -- variant filter: none = ($1::uuid IS NULL AND $2::smallint IS NULL AND $3::text IS NULL AND $4::boolean IS NOT TRUE AND $5::boolean IS NULL), some = ($1::uuid IS NULL OR d.group_id IN (WITH RECURSIVE below AS (SELECT x.id FROM {t}.device_group x WHERE x.id = $1::uuid UNION ALL SELECT y.id FROM {t}.device_group y JOIN below b ON y.parent_id = b.id) SELECT below.id FROM below)) AND ($2::smallint IS NULL OR d.status = $2) AND ($3::text IS NULL OR d.os_family = $3) AND ($4::boolean IS NOT TRUE OR d.problems > 0) AND ($5::boolean IS NULL OR d.isolated = $5)
 -- variant search: none = $6::text IS NULL, short = position(lower($6::text) IN d.search) > 0, long = d.search LIKE lower($6::text)
 SELECT x.id, x.name, x.description, x.group_id, g.name, x.status, x.os_family, x.os_name, x.os_version, x.ip,
-       coalesce(s.at, x.enrolled_at), x.check_interval, x.problems, x.unresolved, x.isolated, x.protection,
+       coalesce((SELECT s.at FROM {t}.seen s WHERE s.device_id = x.id), x.enrolled_at), x.check_interval, x.problems, x.unresolved, x.isolated, x.protection,
        x.agent_version, x.enrolled_at, x.sort_key::text
 FROM (
     SELECT d.id, d.name, d.description, d.group_id, d.status, d.os_family, d.os_name, d.os_version, d.ip, d.check_interval, d.problems,
@@ -49,7 +49,6 @@ FROM (
     ORDER BY z.at {direction}, z.device_id {direction}
     LIMIT $9::integer) x
 JOIN {t}.device_group g ON g.id = x.group_id
-LEFT JOIN {t}.seen s ON s.device_id = x.id
 ORDER BY x.sort_key {direction}, x.id {direction};
 
 -- name: device_count

@@ -29,11 +29,12 @@ interface Props {
 
 /** The form is made anew when somebody else changed the user meanwhile and the newest is wanted. */
 export function UserDialog({ user, onClose }: Props) {
-  const [round, setRound] = useState(0);
-  return <UserForm key={round} user={user} onClose={onClose} onAgain={() => setRound(round + 1)} />;
+  const [newest, setNewest] = useState<User>(); // read for the form itself: what the page shows may follow later
+  const shown = newest ?? user;
+  return <UserForm key={shown?.revision} user={shown} onClose={onClose} onAgain={setNewest} />;
 }
 
-function UserForm({ user, onClose, onAgain }: Props & { onAgain: () => void }) {
+function UserForm({ user, onClose, onAgain }: Props & { onAgain: (newest: User) => void }) {
   const { t } = useTranslation('users');
   const ids = useId();
   const client = useQueryClient();
@@ -91,8 +92,9 @@ function UserForm({ user, onClose, onAgain }: Props & { onAgain: () => void }) {
     </Field>
   );
   const newest = async () => {
-    if (user) await client.fetchQuery({ ...queries.user(user.id), staleTime: 0 });
-    onAgain();
+    if (!user) return;
+    await client.cancelQueries({ queryKey: queries.user(user.id).queryKey }); // one under way may have begun before the change
+    onAgain(await client.fetchQuery({ ...queries.user(user.id), staleTime: 0 }));
   };
 
   return (
