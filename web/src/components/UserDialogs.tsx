@@ -31,7 +31,7 @@ interface Props {
 export function UserDialog({ user, onClose }: Props) {
   const [newest, setNewest] = useState<User>(); // read for the form itself: what the page shows may follow later
   const shown = newest ?? user;
-  return <UserForm key={shown?.revision} user={shown} onClose={onClose} onAgain={setNewest} />;
+  return <UserForm key={newest?.revision ?? 0} user={shown} onClose={onClose} onAgain={setNewest} />;
 }
 
 function UserForm({ user, onClose, onAgain }: Props & { onAgain: (newest: User) => void }) {
